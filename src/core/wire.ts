@@ -1,0 +1,174 @@
+import { type Candle, candleFault, closeTimeOf, PROVENANCES, type Provenance, type StoredCandle } from "./candle.ts";
+import type { LogLevel } from "./env.ts";
+
+/** The schema version of every body; a consumer counts and skips any other. */
+export const WIRE_VERSION = 1;
+
+/** What every body carries. `seq` counts a publisher's messages per topic from 1; `epoch` names that publisher's life. */
+export interface Envelope {
+  readonly v: number;
+  readonly node: string;
+  readonly epoch: string;
+  readonly seq: number;
+  /** Wall ms. */
+  readonly sentAt: number;
+}
+
+export interface CandleBody extends Envelope, StoredCandle {
+  readonly storeId: string;
+  readonly closeTime: number;
+}
+
+export interface HeartbeatBody extends Envelope {
+  readonly storeId: string;
+  /** The newest commitSeq. */
+  readonly commitSeq: number;
+  /** Every symbol has its row or gap up to and including the minute that opens here; null before the first. */
+  readonly closedThrough: number | null;
+  /** Epoch ms on the venue's clock, null before the feed told a time. */
+  readonly exchangeTime: number | null;
+  /** Exchange ms per wall ms. */
+  readonly speed: number;
+}
+
+export type NodeRole = "market-data" | "runner" | "scanner" | "bridge" | "sim";
+export type NodeState = "starting" | "running" | "degraded" | "failed" | "halted" | "stopping";
+
+export interface HealthBody extends Envelope {
+  readonly role: NodeRole;
+  readonly pid: number;
+  readonly version: string;
+  readonly uptimeMs: number;
+  readonly state: NodeState;
+  /** Why, where the state is not running. */
+  readonly reason: string | null;
+  /** Wall ms since this node last made progress on market data; null where it has none yet. */
+  readonly dataAgeMs: number | null;
+  /** live or paper, where the node trades. */
+  readonly mode: "paper" | "live" | null;
+  /** Role facts for people, flat: strategy, feed, symbols … */
+  readonly details: Readonly<Record<string, string | number | boolean | null>>;
+}
+
+export type Rail = "FAST" | "FALLBACK" | "STALE";
+
+export interface RailState {
+  readonly symbol: string;
+  readonly rail: Rail;
+  readonly reason: string;
+  /** Wall ms since the last progress. */
+  readonly ageMs: number;
+  readonly lastOpenTime: number | null;
+  readonly delivered: number;
+  readonly digest: string;
+}
+
+/** A whole snapshot. `values` are numbers by dotted name (counters end in .total); latencies in ms. */
+export interface MetricsBody extends Envelope {
+  readonly role: NodeRole;
+  readonly values: Readonly<Record<string, number>>;
+  readonly rails: readonly RailState[];
+}
+
+export interface PositionRow {
+  readonly symbol: string;
+  readonly quantity: string;
+  readonly averagePrice: string;
+  readonly realisedPnl: string;
+  readonly unrealisedPnl: string;
+  readonly lastPrice: number | null;
+}
+
+export interface OrderRow {
+  readonly clientOrderId: string;
+  readonly runner: string;
+  readonly symbol: string;
+  /** openTime of the candle the decision was made on. */
+  readonly openTime: number;
+  readonly side: "buy" | "sell";
+  readonly quantity: string;
+  /** Average fill price; null before a fill. */
+  readonly price: string | null;
+  readonly status: string;
+}
+
+export interface PositionsBody extends Envelope {
+  readonly mode: "paper" | "live";
+  readonly strategy: string;
+  readonly positions: readonly PositionRow[];
+  /** The newest orders, newest first, at most 50. */
+  readonly orders: readonly OrderRow[];
+}
+
+export interface LogEntry {
+  /** Wall ms. */
+  readonly at: number;
+  readonly level: LogLevel;
+  readonly message: string;
+}
+
+/** The newest entries of a bounded ring; `dropped` counts those that left it unsent. */
+export interface LogsBody extends Envelope {
+  readonly entries: readonly LogEntry[];
+  readonly dropped: number;
+}
+
+export interface ScanRow {
+  readonly rule: string;
+  readonly symbol: string;
+  readonly rank: number;
+  readonly score: number;
+  /** openTime of the candle it rests on. */
+  readonly openTime: number;
+  readonly note: string;
+}
+
+export interface ScanBody extends Envelope {
+  readonly rows: readonly ScanRow[];
+}
+
+type Json = Readonly<Record<string, unknown>>;
+
+/** Parses a body's JSON and envelope; a string says what is wrong. Unknown extra fields are fine. */
+export function parseEnvelope(text: string): (Envelope & Json) | string {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return "body is not JSON";
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return "body is not an object";
+  const body = value as Json;
+  if (body.v !== WIRE_VERSION) return `schema version ${String(body.v)}, expected ${WIRE_VERSION}`;
+  if (typeof body.node !== "string" || typeof body.epoch !== "string") return "node or epoch is not text";
+  if (!Number.isSafeInteger(body.seq) || typeof body.sentAt !== "number") return "seq or sentAt is not a number";
+  return body as Envelope & Json;
+}
+
+/** Parses a market.candle body in full; a string says what is wrong. */
+export function parseCandleBody(text: string): CandleBody | string {
+  const body = parseEnvelope(text);
+  if (typeof body === "string") return body;
+  if (typeof body.storeId !== "string" || typeof body.symbol !== "string") return "storeId or symbol is not text";
+  if (!PROVENANCES.includes(body.provenance as Provenance)) return "provenance is unknown";
+  const fault = candleFault(body as unknown as Candle);
+  if (fault) return fault;
+  if (body.closeTime !== closeTimeOf(body.openTime as number)) return "closeTime does not fit openTime";
+  if (!Number.isSafeInteger(body.commitSeq) || (body.commitSeq as number) < 1) return "commitSeq is not a row number";
+  const prev = body.prevOpenTime;
+  if (prev !== null && !Number.isSafeInteger(prev)) return "prevOpenTime is neither null nor a time";
+  return body as unknown as CandleBody;
+}
+
+/** Parses a market.heartbeat body; a string says what is wrong. */
+export function parseHeartbeatBody(text: string): HeartbeatBody | string {
+  const body = parseEnvelope(text);
+  if (typeof body === "string") return body;
+  if (typeof body.storeId !== "string") return "storeId is not text";
+  if (!Number.isSafeInteger(body.commitSeq) || typeof body.speed !== "number")
+    return "commitSeq or speed is not a number";
+  for (const time of [body.closedThrough, body.exchangeTime]) {
+    if (time !== null && typeof time !== "number") return "closedThrough or exchangeTime is neither null nor a time";
+  }
+  return body as unknown as HeartbeatBody;
+}

@@ -1,0 +1,118 @@
+/**
+ * libzmq as fabric uses it: PUB and SUB, one frame a message, bytes only. Two backends keep this contract, chosen by the
+ * `#zmq-backend` package condition: libzmq through bun:ffi (receiving in a Worker), and libzmq through Deno.dlopen
+ * (receiving in a non-blocking poll). Both load the C library inside the zeromq package's native file.
+ */
+
+/** Largest frame sent or delivered, in bytes. Larger ones are counted (`oversize`) and skipped, never fatal. */
+export const MAX_FRAME_BYTES = 4 * 1024 * 1024;
+
+/** CURVE keys, Z85 text of 40 characters. */
+export type CurveOptions =
+  | { readonly server: { readonly secretKey: string } }
+  | { readonly client: { readonly serverKey: string; readonly publicKey: string; readonly secretKey: string } };
+
+export interface Endpoint {
+  /** tcp://host:port (port 0 or * binds a free one), ipc://path or inproc://name. */
+  readonly address: string;
+  readonly how: "bind" | "connect";
+}
+
+export interface PubSocketOptions {
+  readonly endpoints: readonly Endpoint[];
+  /** ZMQ_SNDHWM, messages per subscriber, 1 or more. At it libzmq drops the newest for that subscriber, uncounted by it. */
+  readonly sendHighWaterMark: number;
+  readonly curve?: CurveOptions;
+}
+
+export interface PubSocket {
+  /** The real endpoints, in the order given, port 0 resolved (ZMQ_LAST_ENDPOINT). */
+  readonly endpoints: readonly string[];
+  /**
+   * Hands one frame to libzmq without blocking (ZMQ_DONTWAIT); the bytes are copied before it returns. Never throws:
+   * answers "sent", "again" (EAGAIN) or "failed" (any other error, or closed).
+   */
+  send(frame: Uint8Array): "sent" | "again" | "failed";
+  /** The C error text of the newest "failed", else null. */
+  readonly lastError: string | null;
+  /** LINGER 0: what is unsent is dropped. Bounded, idempotent. */
+  close(): void;
+}
+
+/** A subscription prefix in bytes as libzmq matches it; the empty one matches everything. */
+export type Subscription = Uint8Array;
+
+export interface SubSocketOptions {
+  readonly endpoints: readonly Endpoint[];
+  readonly subscriptions: readonly Subscription[];
+  /** ZMQ_RCVHWM, messages per publisher, 1 or more. */
+  readonly receiveHighWaterMark: number;
+  /**
+   * "socket" is ZMQ_CONFLATE: libzmq keeps one message per publisher whatever its topic. "topic": the receiving thread keeps
+   * the newest per key (frame up to its first space, plus `node` where the caller's key says so) and keeps the socket drained. "off".
+   */
+  readonly conflate: "socket" | "topic" | "off";
+  /** Messages that may wait between the receiving thread and the consumer; beyond it the newest are dropped and counted. */
+  readonly bufferMessages: number;
+  /** The same in bytes. */
+  readonly bufferBytes: number;
+  /** ZMQ_RECONNECT_IVL and _MAX, ms. */
+  readonly reconnectMs?: number;
+  readonly reconnectMaxMs?: number;
+  readonly curve?: CurveOptions;
+}
+
+/** Connection life is data. Endpoints as libzmq's monitor names them. */
+export type ZmqStatus =
+  | { readonly type: "connected"; readonly endpoint: string }
+  | { readonly type: "disconnected"; readonly endpoint: string }
+  | { readonly type: "retrying"; readonly endpoint: string; readonly delayMs: number }
+  | { readonly type: "handshake-failed"; readonly endpoint: string; readonly reason: string }
+  /** `dropped`: messages dropped between thread and consumer since the last such status; `total` since open. */
+  | { readonly type: "overflow"; readonly dropped: number; readonly total: number }
+  | { readonly type: "failed"; readonly reason: string }
+  | { readonly type: "closed" };
+
+/** Totals since open. */
+export interface SubCounters {
+  readonly received: number;
+  readonly receivedBytes: number;
+  readonly delivered: number;
+  /** Dropped at the bound between the receiving thread and the consumer. */
+  readonly dropped: number;
+  /** Replaced by a newer one of the same key (conflate "topic"). */
+  readonly conflated: number;
+  readonly oversize: number;
+  readonly empty: number;
+  /** More than one frame, or no space between topic and body. */
+  readonly malformed: number;
+}
+
+export interface SubSink {
+  /** A batch, oldest first. Each frame is the consumer's own for as long as it holds it. */
+  onFrames(frames: readonly Uint8Array[]): void;
+  onStatus(status: ZmqStatus): void;
+}
+
+export interface SubSocket {
+  /** Real endpoints, as for PubSocket. */
+  readonly endpoints: readonly string[];
+  /** As of the newest batch or status, at most a second old while open. */
+  counters(): SubCounters;
+  subscribe(subscription: Subscription): void;
+  unsubscribe(subscription: Subscription): void;
+  connect(address: string): void;
+  disconnect(address: string): void;
+  /** Resolves once the thread has ended and every pointer is free: at most a second, whatever the state. Idempotent. */
+  close(): Promise<void>;
+}
+
+export interface ZmqBackend {
+  readonly name: "bun-ffi" | "deno-ffi";
+  /** libzmq's own version, for example 4.3.5. */
+  version(): string;
+  /** Throws FabricError: "usage" for a bad endpoint, "unavailable" where an address is in use, "io" for an ipc path. */
+  openPublisher(options: PubSocketOptions): PubSocket;
+  /** As openPublisher; resolves once bound or connecting and subscribed. */
+  openSubscriber(options: SubSocketOptions, sink: SubSink): Promise<SubSocket>;
+}
