@@ -127,6 +127,19 @@ export interface ScanBody extends Envelope {
   readonly rows: readonly ScanRow[];
 }
 
+const CANDLE_NUMBERS = [
+  "openTime",
+  "open",
+  "high",
+  "low",
+  "close",
+  "volume",
+  "quoteVolume",
+  "trades",
+  "takerBuyVolume",
+  "takerBuyQuoteVolume",
+] as const;
+
 type Json = Readonly<Record<string, unknown>>;
 
 /** Parses a body's JSON and envelope; a string says what is wrong. Unknown extra fields are fine. */
@@ -151,6 +164,8 @@ export function parseCandleBody(text: string): CandleBody | string {
   if (typeof body === "string") return body;
   if (typeof body.storeId !== "string" || typeof body.symbol !== "string") return "storeId or symbol is not text";
   if (!PROVENANCES.includes(body.provenance as Provenance)) return "provenance is unknown";
+  const wrong = CANDLE_NUMBERS.find((name) => typeof body[name] !== "number");
+  if (wrong) return `${wrong} is not a number`;
   const fault = candleFault(body as unknown as Candle);
   if (fault) return fault;
   if (body.closeTime !== closeTimeOf(body.openTime as number)) return "closeTime does not fit openTime";

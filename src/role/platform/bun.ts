@@ -1,0 +1,102 @@
+import { fileURLToPath, pathToFileURL } from "node:url";
+import type { Serve, ServerSocket, ServerSocketHandlers } from "../../core/env.ts";
+import { FabricError, messageOf } from "../../core/errors.ts";
+import { systemClock, systemRandom, systemTimers } from "./clock.ts";
+import type { Platform } from "./contract.ts";
+import { systemFiles } from "./files.ts";
+import { systemHttpGet, systemOpenSocket } from "./http.ts";
+import { systemOpenSqlite } from "./sqlite.ts";
+
+interface SocketData {
+  readonly handlers: ServerSocketHandlers;
+  socket: ServerSocket | null;
+}
+
+const MAX_REQUEST_BYTES = 64 * 1024;
+/** A client whose unsent bytes pass this is closed by the runtime, whatever the handler does. */
+const MAX_SOCKET_BACKLOG_BYTES = 64 * 1024 * 1024;
+
+const serve: Serve = (options) => {
+  const listen = () =>
+    Bun.serve<SocketData>({
+      hostname: options.host,
+      port: options.port,
+      idleTimeout: 0,
+      maxRequestBodySize: MAX_REQUEST_BYTES,
+      fetch(request, server) {
+        const handlers = wantsUpgrade(request) ? options.upgrade?.(request) : null;
+        if (handlers && server.upgrade(request, { data: { handlers, socket: null } })) return undefined;
+        return options.fetch(request);
+      },
+      websocket: {
+        idleTimeout: 0,
+        backpressureLimit: MAX_SOCKET_BACKLOG_BYTES,
+        closeOnBackpressureLimit: true,
+        open(ws) {
+          ws.data.socket = {
+            send(text) {
+              ws.send(text);
+              return ws.getBufferedAmount();
+            },
+            close: (code, reason) => ws.close(code, reason),
+          };
+          ws.data.handlers.onOpen(ws.data.socket);
+        },
+        message(ws, message) {
+          if (ws.data.socket)
+            ws.data.handlers.onMessage(
+              ws.data.socket,
+              typeof message === "string" ? message : message.toString("utf8"),
+            );
+        },
+        close(ws) {
+          if (ws.data.socket) ws.data.handlers.onClose(ws.data.socket);
+        },
+      },
+    });
+  let server: ReturnType<typeof listen>;
+  try {
+    server = listen();
+  } catch (error) {
+    throw new FabricError("unavailable", `Cannot listen on ${options.host}:${options.port}: ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
+  return {
+    host: options.host,
+    port: server.port ?? options.port,
+    stop: () => server.stop(true),
+  };
+};
+
+/** Bun's own world. */
+export const platform: Platform = {
+  runtime: "bun",
+  clock: systemClock,
+  timers: systemTimers,
+  random: systemRandom,
+  files: systemFiles,
+  openSocket: systemOpenSocket,
+  httpGet: systemHttpGet,
+  serve,
+  openSqlite: systemOpenSqlite,
+  importUserFile(path, fabric) {
+    Bun.plugin({
+      name: "fabric",
+      setup(build) {
+        build.module("fabric", () => ({ exports: { ...fabric }, loader: "object" }));
+      },
+    });
+    return import(pathToFileURL(path).href);
+  },
+  selfCommand() {
+    const main = fileURLToPath(new URL("../../../cmd/fabric.ts", import.meta.url));
+    return Bun.main.startsWith("/$bunfs/") || Bun.main.startsWith("B:/")
+      ? [process.execPath]
+      : [process.execPath, main];
+  },
+};
+
+function wantsUpgrade(request: Request): boolean {
+  return request.headers.get("upgrade")?.toLowerCase() === "websocket";
+}

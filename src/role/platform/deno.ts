@@ -1,0 +1,82 @@
+import { fileURLToPath, pathToFileURL } from "node:url";
+import type { Serve, ServerSocket } from "../../core/env.ts";
+import { FabricError, messageOf } from "../../core/errors.ts";
+import { systemClock, systemRandom, systemTimers } from "./clock.ts";
+import type { Platform } from "./contract.ts";
+import { systemFiles } from "./files.ts";
+import { systemHttpGet, systemOpenSocket } from "./http.ts";
+import { systemOpenSqlite } from "./sqlite.ts";
+
+/** The few members of Deno's namespace that are used here. */
+interface DenoServer {
+  readonly addr: { readonly port: number };
+  shutdown(): Promise<void>;
+}
+
+declare const Deno: {
+  serve(
+    options: { hostname: string; port: number; signal: AbortSignal; onListen: () => void },
+    handler: (request: Request) => Response | Promise<Response>,
+  ): DenoServer;
+  upgradeWebSocket(request: Request, options: { idleTimeout: number }): { socket: WebSocket; response: Response };
+};
+
+const serve: Serve = (options) => {
+  const abort = new AbortController();
+  const handle = (request: Request): Response | Promise<Response> => {
+    const handlers = request.headers.get("upgrade")?.toLowerCase() === "websocket" ? options.upgrade?.(request) : null;
+    if (!handlers) return options.fetch(request);
+    const { socket, response } = Deno.upgradeWebSocket(request, { idleTimeout: 0 });
+    const server: ServerSocket = {
+      send(text) {
+        if (socket.readyState === WebSocket.OPEN) socket.send(text);
+        return socket.bufferedAmount;
+      },
+      close: (code, reason) => socket.close(code, reason),
+    };
+    socket.onopen = () => handlers.onOpen(server);
+    socket.onmessage = (event: MessageEvent) =>
+      handlers.onMessage(server, typeof event.data === "string" ? event.data : new TextDecoder().decode(event.data));
+    socket.onerror = () => undefined;
+    socket.onclose = () => handlers.onClose(server);
+    return response;
+  };
+  let listening: DenoServer;
+  try {
+    listening = Deno.serve(
+      { hostname: options.host, port: options.port, signal: abort.signal, onListen: () => undefined },
+      handle,
+    );
+  } catch (error) {
+    throw new FabricError("unavailable", `Cannot listen on ${options.host}:${options.port}: ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
+  return {
+    host: options.host,
+    port: listening.addr.port,
+    async stop() {
+      abort.abort();
+    },
+  };
+};
+
+/** Deno's own world, with the same node: modules under it. */
+export const platform: Platform = {
+  runtime: "deno",
+  clock: systemClock,
+  timers: systemTimers,
+  random: systemRandom,
+  files: systemFiles,
+  openSocket: systemOpenSocket,
+  httpGet: systemHttpGet,
+  serve,
+  openSqlite: systemOpenSqlite,
+  async importUserFile(path, fabric) {
+    (globalThis as { fabric?: unknown }).fabric = fabric;
+    return import(pathToFileURL(path).href);
+  },
+  selfCommand() {
+    return [process.execPath, "run", "-A", fileURLToPath(new URL("../../../cmd/fabric.ts", import.meta.url))];
+  },
+};
