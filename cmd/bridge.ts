@@ -1,0 +1,36 @@
+import type { FabricCommand } from "../src/role/cli/command.ts";
+import { DATA_FLAG, endpointsOf, NAME_FLAG, portOf } from "../src/role/cli/flags.ts";
+import { text } from "../src/role/cli/parse.ts";
+
+const command: FabricCommand = {
+  meta: {
+    name: "bridge",
+    description: "The dashboard and its read-only API. It can change nothing outside its own memory.",
+  },
+  examples: ["fabric bridge", "fabric bridge --port 9000 --telemetry tcp://10.0.0.5:7001"],
+  args: {
+    port: { type: "string", valueHint: "PORT", default: "8080", description: "port to listen on; 0 takes a free one" },
+    host: { type: "string", valueHint: "HOST", default: "127.0.0.1", description: "address to listen on" },
+    data: DATA_FLAG,
+    name: NAME_FLAG,
+    telemetry: {
+      type: "string",
+      valueHint: "ENDPOINT",
+      description: "a node's endpoint elsewhere (those of the data folder are found); may be given several times",
+    },
+  },
+  repeatable: ["telemetry"],
+  async run(values) {
+    const options = {
+      port: portOf(values) ?? 8080,
+      host: text(values, "host") ?? "127.0.0.1",
+      data: text(values, "data"),
+      name: text(values, "name"),
+      telemetry: endpointsOf(values, "telemetry"),
+    };
+    const { runBridge } = await import("../src/role/bridge/bridge.ts");
+    return runBridge(options);
+  },
+};
+
+export default command;

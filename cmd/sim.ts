@@ -1,0 +1,63 @@
+import type { FabricCommand } from "../src/role/cli/command.ts";
+import { JSON_FLAG, minuteFlagOf, portOf, SYMBOLS_FLAG, speedOf, symbolsOf } from "../src/role/cli/flags.ts";
+import { text, whole } from "../src/role/cli/parse.ts";
+
+const command: FabricCommand = {
+  meta: {
+    name: "sim",
+    description:
+      "A simulated exchange that speaks Binance's protocol; its market is a function of seed, symbol and time.",
+  },
+  examples: [
+    "fabric sim --port 29000 --symbols BTCUSDT,ETHUSDT --speed 60",
+    "fabric sim --port 29000 --file recording.gz --symbols BTCUSDT",
+    "fabric sim --truth --minutes 60 --symbols BTCUSDT --json",
+  ],
+  args: {
+    port: {
+      type: "string",
+      valueHint: "PORT",
+      default: "0",
+      description: "port to listen on; 0 takes a free one and says which",
+    },
+    symbols: SYMBOLS_FLAG,
+    seed: { type: "string", valueHint: "N", description: "which market (1)" },
+    speed: { type: "string", valueHint: "N", description: "market ms per real ms (1)" },
+    start: { type: "string", valueHint: "TIME", description: "when the market begins (2025-01-01T00:00Z)" },
+    file: { type: "string", valueHint: "RECORDING", description: "play this recording's frames instead" },
+    data: {
+      type: "string",
+      valueHint: "DIR",
+      description: "keep the clock here, so that a restart resumes (without it nothing is kept)",
+    },
+    truth: { type: "boolean", description: "print the market's candles from its start and end" },
+    minutes: { type: "string", valueHint: "N", description: "with --truth: how many (60)" },
+    json: JSON_FLAG,
+  },
+  async run(values) {
+    const market = {
+      symbols: symbolsOf(values) ?? ["BTCUSDT", "ETHUSDT", "SOLUSDT"],
+      seed: whole(values, "seed", 0, 2 ** 32 - 1) ?? 1,
+      startMs: minuteFlagOf(values, "start", "2025-01-01T00:00Z"),
+    };
+    if (values.truth === true) {
+      const { printTruth } = await import("../src/role/sim/truth.ts");
+      return printTruth({
+        ...market,
+        minutes: whole(values, "minutes", 1, 1_000_000) ?? 60,
+        json: values.json === true,
+      });
+    }
+    const options = {
+      ...market,
+      port: portOf(values) ?? 0,
+      speed: speedOf(values) ?? 1,
+      file: text(values, "file"),
+      data: text(values, "data"),
+    };
+    const { runSim } = await import("../src/role/sim/sim.ts");
+    return runSim(options);
+  },
+};
+
+export default command;

@@ -1,0 +1,42 @@
+/** Set by `fabric up` for its children: they leave Ctrl-C to it, and end when it is gone (their stdin closes). */
+export const SUPERVISED = "FABRIC_SUPERVISED";
+
+/**
+ * Aborts on SIGTERM, SIGINT and, under `up`, when `up` is gone. A second signal ends the process at once, as the system would
+ * have. Call `dispose` when the node has ended.
+ */
+export function stopSignal(): Disposable & { readonly signal: AbortSignal; stop(reason: string): void } {
+  const controller = new AbortController();
+  const supervised = process.env[SUPERVISED] === "1";
+  const stop = (reason: string) => controller.abort(reason);
+  const onSignal = (name: NodeJS.Signals) => {
+    if (controller.signal.aborted) {
+      dispose();
+      process.kill(process.pid, name);
+    }
+    stop(name);
+  };
+  const onInterrupt = supervised ? () => undefined : () => onSignal("SIGINT");
+  const onTerminate = () => onSignal("SIGTERM");
+  const onOrphaned = () => stop("the supervisor is gone");
+  process.on("SIGINT", onInterrupt);
+  process.on("SIGTERM", onTerminate);
+  process.on("SIGHUP", onTerminate);
+  if (supervised) {
+    process.stdin.on("end", onOrphaned).on("close", onOrphaned).on("error", onOrphaned);
+    process.stdin.resume();
+  }
+  function dispose(): void {
+    process.off("SIGINT", onInterrupt);
+    process.off("SIGTERM", onTerminate);
+    process.off("SIGHUP", onTerminate);
+    if (supervised) process.stdin.off("end", onOrphaned).off("close", onOrphaned).pause();
+  }
+  return { signal: controller.signal, stop, [Symbol.dispose]: dispose };
+}
+
+/** Resolves once the signal is aborted. */
+export function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+}

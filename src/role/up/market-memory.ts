@@ -1,0 +1,58 @@
+import { join } from "node:path";
+import * as v from "valibot";
+import type { Files } from "../../core/env.ts";
+import { FabricError, messageOf } from "../../core/errors.ts";
+
+const Memory = v.object({ seed: v.number(), speed: v.number(), symbols: v.array(v.string()) });
+
+/** The market that a data folder belongs to: a second `up` continues the same one. */
+export type MarketMemory = v.InferOutput<typeof Memory>;
+
+const DEFAULTS: MarketMemory = { seed: 1, speed: 60, symbols: ["BTCUSDT", "ETHUSDT", "SOLUSDT"] };
+
+/** What was asked for, where anything was. */
+export interface MarketWish {
+  readonly seed: number | undefined;
+  readonly speed: number | undefined;
+  readonly symbols: readonly string[] | undefined;
+}
+
+/**
+ * The folder's market: what it remembers, else the wish completed by the defaults, which it then remembers. Throws "refused" with
+ * the remedy where the wish names another market, "config" where the file is not ours.
+ */
+export function rememberMarket(folder: string, files: Files, wish: MarketWish): MarketMemory {
+  const path = join(folder, "up.json");
+  const known = files.stat(path) ? read(path, files) : null;
+  if (!known) {
+    const market = {
+      seed: wish.seed ?? DEFAULTS.seed,
+      speed: wish.speed ?? DEFAULTS.speed,
+      symbols: [...(wish.symbols ?? DEFAULTS.symbols)],
+    };
+    files.writeDurably(path, `${JSON.stringify(market, null, 2)}\n`);
+    return market;
+  }
+  for (const key of ["seed", "speed", "symbols"] as const) {
+    const wanted = wish[key];
+    if (wanted !== undefined && String(wanted) !== String(known[key])) {
+      throw new FabricError(
+        "refused",
+        `Cannot continue the market in ${folder} with --${key} ${String(wanted)}: it runs with ${String(known[key])}; leave --${key} out, or choose another --data`,
+      );
+    }
+  }
+  return known;
+}
+
+function read(path: string, files: Files): MarketMemory {
+  try {
+    return v.parse(Memory, JSON.parse(files.readText(path)));
+  } catch (error) {
+    throw new FabricError(
+      "config",
+      `Cannot read ${path}: expected seed, speed and symbols as JSON (${messageOf(error)})`,
+      { cause: error },
+    );
+  }
+}

@@ -1,0 +1,109 @@
+import { basename, join, resolve } from "node:path";
+import { platform } from "#platform";
+import { FabricError } from "../../core/errors.ts";
+import { dataFolder, prepareDataFolder } from "../lifecycle/data-folder.ts";
+import { takeNameLock } from "../lifecycle/name-lock.ts";
+import { aborted, stopSignal } from "../lifecycle/stop-signal.ts";
+import { Child } from "./child.ts";
+import { type MarketWish, rememberMarket } from "./market-memory.ts";
+
+export interface UpOptions extends MarketWish {
+  readonly data: string | undefined;
+  readonly host: string;
+  readonly port: number;
+  /** Built-in names or paths of .ts files; a runner each, named for its strategy. */
+  readonly strategies: readonly string[];
+  /** Wall ms after which it ends by itself; null for ever. */
+  readonly forMs: number | null;
+}
+
+/** Everything is gone this long after the wish to stop, ms. */
+const STOP_WITHIN_MS = 4500;
+
+/**
+ * Runs the simulated exchange, every role and the dashboard as child processes until stopped. Resolves to the exit code: 0 after an
+ * orderly stop, a child's own where it cannot work (usage, refused, config).
+ */
+export async function runUp(options: UpOptions): Promise<number> {
+  const folder = dataFolder(options.data);
+  prepareDataFolder(folder, platform.files);
+  const lock = takeNameLock(folder.run, "up", platform.openSqlite);
+  if (!lock)
+    throw new FabricError(
+      "refused",
+      `Cannot start: another fabric up runs on ${folder.path}; stop it, or choose another --data`,
+    );
+  try {
+    const market = rememberMarket(folder.path, platform.files, options);
+    await checkPort(options.host, options.port);
+    using stop = stopSignal();
+    const children = childrenOf(options, folder.path, market);
+    const limit = options.forMs === null ? null : platform.timers.after(options.forMs, () => stop.stop("time is up"));
+    say("up", `the market of seed ${market.seed} at ${market.speed} times real speed: ${market.symbols.join(", ")}`);
+    say("up", `data in ${folder.path}, paper trading`);
+    for (const child of children) child.start();
+    say("up", `dashboard: http://${hostText(options.host)}:${options.port}/`);
+    await aborted(stop.signal);
+    limit?.cancel();
+    say("up", `stopping (${String(stop.signal.reason)})`);
+    await stopAll(children);
+    return children.find((child) => child.finalExit !== null)?.finalExit ?? 0;
+  } finally {
+    lock.release();
+  }
+}
+
+/** In the order in which they are stopped: who trades first, who shows last. */
+function childrenOf(
+  options: UpOptions,
+  data: string,
+  market: { seed: number; speed: number; symbols: readonly string[] },
+): Child[] {
+  const symbols = ["--symbols", market.symbols.join(",")];
+  const roles: [string, string[]][] = [];
+  for (const strategy of options.strategies) {
+    const isFile = strategy.endsWith(".ts");
+    const name = isFile ? basename(strategy, ".ts") : strategy;
+    roles.push([name, ["runner", "--strategy", isFile ? resolve(strategy) : strategy, "--name", name, ...symbols]]);
+  }
+  roles.push(["scanner", ["scanner"]]);
+  roles.push(["market-data", ["market-data", "--feed", "sim", ...symbols]]);
+  roles.push(["sim", ["sim", "--port", "0", "--seed", `${market.seed}`, "--speed", `${market.speed}`, ...symbols]]);
+  roles.push(["bridge", ["bridge", "--host", options.host, "--port", `${options.port}`]]);
+  const width = Math.max(...roles.map(([name]) => name.length));
+  return roles.map(([name, words]) => {
+    const command = [...platform.selfCommand(), ...words, "--data", data];
+    return new Child(name, command, {
+      clock: platform.clock,
+      timers: platform.timers,
+      say: (line) => say(name.padEnd(width), line),
+    });
+  });
+}
+
+/** One after the other, all within the bound; what is left then is killed. */
+async function stopAll(children: readonly Child[]): Promise<void> {
+  const limit = platform.timers.after(STOP_WITHIN_MS, () => {
+    for (const child of children) child.kill();
+  });
+  for (const child of children) await child.stop();
+  limit.cancel();
+}
+
+/** The bridge would say so again and again; better once, before anything starts. */
+async function checkPort(host: string, port: number): Promise<void> {
+  await platform.serve({ host, port, fetch: () => new Response(null, { status: 503 }) }).stop();
+}
+
+function hostText(host: string): string {
+  return host.includes(":") ? `[${host}]` : host;
+}
+
+function say(who: string, line: string): void {
+  process.stderr.write(`${who} | ${line}\n`);
+}
+
+/** Where `up` keeps what the simulated exchange remembers. */
+export function simFolder(data: string): string {
+  return join(data, "sim");
+}
