@@ -15,6 +15,7 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   query: { description: "read-only SQL on the store", load: () => import("./query.ts") },
   orders: { description: "the orders in the runners' journals", load: () => import("./orders.ts") },
   status: { description: "which nodes of a data folder are alive", load: () => import("./status.ts") },
+  licences: { description: "the licence of fabric and of what it carries", load: () => import("./licences.ts") },
 };
 
 process.exit(await runFabric(COMMANDS, VERSION, process.argv.slice(2)));

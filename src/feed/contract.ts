@@ -3,8 +3,10 @@ import type { Candle } from "../core/candle.ts";
 /** One trade as the venue reported it. Decimal strings are kept as sent, so that sums can be exact. */
 export interface Trade {
   readonly symbol: string;
-  /** Consecutive per symbol on Binance. */
+  /** Consecutive per symbol on Binance. The first one, where this is an aggregate of several trades at one price. */
   readonly id: number;
+  /** The last id of an aggregate; absent for a single trade. */
+  readonly lastId?: number;
   readonly price: string;
   readonly quantity: string;
   /** The venue's trade time, epoch ms. */
@@ -17,14 +19,25 @@ export interface Trade {
 export interface FeedSink {
   onTrade(trade: Trade): void;
   /**
+   * The venue gave these ids (both ends inclusive) to something that is no market trade (an insurance fund's or a
+   * liquidation's row, zero quantity): nothing to aggregate, and no hole either.
+   */
+  onOmitted?(symbol: string, firstId: number, lastId: number, timeMs: number): void;
+  /** The connection of these symbols told the venue's time by another message than a trade. Trades may trail it a little. */
+  onTime?(symbols: readonly string[], eventTimeMs: number): void;
+  /**
    * Nothing of these symbols with a trade time at or before `exchangeTimeMs` will come any more on this connection: said when
    * a quiet connection proved itself alive (its answer to a request overtakes no trade).
    */
   onQuiet(symbols: readonly string[], exchangeTimeMs: number): void;
   /** A connection carries these symbols from now on; what happened before was not seen. */
   onConnected(symbols: readonly string[]): void;
+  /** The venue's clock, read after `onConnected`: whatever these symbols traded after this time was heard. */
+  onHeardSince?(symbols: readonly string[], exchangeTimeMs: number): void;
   /** These symbols are no longer heard. */
   onInterrupted(symbols: readonly string[], reason: string): void;
+  /** A recording awaits what this gives before it reads on; null (or no such method) means there is room. */
+  backpressure?(): Promise<void> | null;
 }
 
 export interface FeedFacts {
@@ -45,6 +58,8 @@ export interface FeedFacts {
 export interface MarketFeed {
   /** binance-spot, binance-usdm: what a store is bound to. */
   readonly venue: string;
+  /** True for a recording: it has no klines, and what it lacks cannot be had. */
+  readonly recording: boolean;
   /** Runs until the input ends (a recording) or `stop`; rejects with FabricError where it can never work. */
   run(sink: FeedSink): Promise<void>;
   /** Bounded by a second; idempotent. */

@@ -1,6 +1,8 @@
-import { basename, join, resolve } from "node:path";
+import { basename, resolve } from "node:path";
 import { platform } from "#platform";
 import { FabricError } from "../../core/errors.ts";
+import { resumeSimState } from "../../feed/sim/sim-state.ts";
+import { DEFAULT_START_MS } from "../../feed/sim/truth.ts";
 import { dataFolder, prepareDataFolder } from "../lifecycle/data-folder.ts";
 import { takeNameLock } from "../lifecycle/name-lock.ts";
 import { aborted, stopSignal } from "../lifecycle/stop-signal.ts";
@@ -36,6 +38,7 @@ export async function runUp(options: UpOptions): Promise<number> {
   try {
     const market = rememberMarket(folder.path, platform.files, options);
     await checkPort(options.host, options.port);
+    resumeSimState(folder.path, { ...market, startMs: DEFAULT_START_MS }, platform);
     using stop = stopSignal();
     const children = childrenOf(options, folder.path, market);
     const limit = options.forMs === null ? null : platform.timers.after(options.forMs, () => stop.stop("time is up"));
@@ -101,9 +104,4 @@ function hostText(host: string): string {
 
 function say(who: string, line: string): void {
   process.stderr.write(`${who} | ${line}\n`);
-}
-
-/** Where `up` keeps what the simulated exchange remembers. */
-export function simFolder(data: string): string {
-  return join(data, "sim");
 }

@@ -1,0 +1,141 @@
+import * as v from "valibot";
+import { isSymbol } from "../core/symbol.ts";
+import type { HealthBody, LogsBody, MetricsBody, PositionsBody, ScanBody } from "../core/wire.ts";
+
+/**
+ * Telemetry bodies as the bridge lets them in: every list and text has a bound, and fields the wire does not know are left
+ * out, so that nothing unforeseen reaches a browser. A body outside its schema is malformed: counted and skipped.
+ */
+const MAX_RAILS = 5000;
+const MAX_VALUES = 2000;
+const MAX_POSITIONS = 5000;
+const MAX_ORDERS = 50;
+const MAX_SCAN_ROWS = 5000;
+const MAX_LOG_ENTRIES = 5000;
+
+const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+const number = v.pipe(v.number(), v.finite());
+const name = v.pipe(v.string(), v.nonEmpty(), v.maxLength(64));
+/** Long texts are cut, not refused: a node that lists 500 symbols is still a node to see. */
+const text = v.pipe(
+  v.string(),
+  v.transform((whole) => whole.slice(0, 1000)),
+);
+const decimal = v.pipe(v.string(), v.maxLength(64), v.regex(/^-?\d+(\.\d+)?(e[+-]?\d+)?$/i));
+const symbol = v.pipe(v.string(), v.check(isSymbol, "not a symbol"));
+const time = v.pipe(v.number(), v.safeInteger());
+
+const role = v.picklist(["market-data", "runner", "scanner", "bridge", "sim"]);
+const mode = v.picklist(["paper", "live"]);
+
+const envelope = { v: number, node: name, epoch: name, seq: count, sentAt: number };
+
+/** JSON has no NaN: a figure that has no value yet (a percentile of nothing) arrives as null and is left out. */
+const figure = v.nullable(number);
+
+function withoutNulls(values: Readonly<Record<string, number | null>>): Record<string, number> {
+  const known = Object.entries(values).filter((entry): entry is [string, number] => entry[1] !== null);
+  return Object.fromEntries(known);
+}
+
+const flatRecord = v.pipe(v.record(name, v.union([text, number, v.boolean(), v.null()])), v.maxEntries(100));
+
+export const HEALTH_SCHEMA = v.object({
+  ...envelope,
+  role,
+  pid: count,
+  version: name,
+  uptimeMs: number,
+  state: v.picklist(["starting", "running", "degraded", "failed", "halted", "stopping"]),
+  reason: v.nullable(text),
+  dataAgeMs: v.nullable(number),
+  mode: v.nullable(mode),
+  details: flatRecord,
+}) satisfies v.GenericSchema<unknown, HealthBody>;
+
+const RAIL_SCHEMA = v.object({
+  symbol,
+  rail: v.picklist(["FAST", "FALLBACK", "STALE"]),
+  reason: text,
+  ageMs: number,
+  lastOpenTime: v.nullable(time),
+  delivered: count,
+  digest: v.pipe(v.string(), v.maxLength(128)),
+});
+
+export const METRICS_SCHEMA = v.object({
+  ...envelope,
+  role,
+  values: v.pipe(
+    v.record(v.pipe(v.string(), v.maxLength(128)), figure),
+    v.maxEntries(MAX_VALUES),
+    v.transform(withoutNulls),
+  ),
+  rails: v.pipe(v.array(RAIL_SCHEMA), v.maxLength(MAX_RAILS)),
+}) satisfies v.GenericSchema<unknown, MetricsBody>;
+
+const POSITION_SCHEMA = v.object({
+  symbol,
+  quantity: decimal,
+  averagePrice: decimal,
+  realisedPnl: decimal,
+  unrealisedPnl: decimal,
+  lastPrice: v.nullable(number),
+});
+
+const ORDER_SCHEMA = v.object({
+  clientOrderId: name,
+  runner: name,
+  symbol,
+  openTime: time,
+  side: v.picklist(["buy", "sell"]),
+  quantity: decimal,
+  price: v.nullable(decimal),
+  status: name,
+});
+
+export const POSITIONS_SCHEMA = v.object({
+  ...envelope,
+  mode,
+  strategy: text,
+  positions: v.pipe(v.array(POSITION_SCHEMA), v.maxLength(MAX_POSITIONS)),
+  orders: v.pipe(v.array(ORDER_SCHEMA), v.maxLength(MAX_ORDERS)),
+}) satisfies v.GenericSchema<unknown, PositionsBody>;
+
+export const SCAN_SCHEMA = v.object({
+  ...envelope,
+  rows: v.pipe(
+    v.array(v.object({ rule: name, symbol, rank: count, score: number, openTime: time, note: text })),
+    v.maxLength(MAX_SCAN_ROWS),
+  ),
+}) satisfies v.GenericSchema<unknown, ScanBody>;
+
+export const LOGS_SCHEMA = v.object({
+  ...envelope,
+  entries: v.pipe(
+    v.array(
+      v.object({
+        at: number,
+        level: v.picklist(["debug", "info", "warn", "error"]),
+        message: v.pipe(
+          v.string(),
+          v.transform((message) => message.slice(0, 2000)),
+        ),
+      }),
+    ),
+    v.maxLength(MAX_LOG_ENTRIES),
+  ),
+  dropped: count,
+}) satisfies v.GenericSchema<unknown, LogsBody>;
+
+export interface Problem {
+  readonly problem: string;
+}
+
+/** Validates a body that `parseEnvelope` read; a problem names the first field that does not fit. */
+export function parseBody<const S extends v.GenericSchema>(schema: S, body: unknown): v.InferOutput<S> | Problem {
+  const result = v.safeParse(schema, body, { abortEarly: true });
+  if (result.success) return result.output;
+  const issue = result.issues[0];
+  return { problem: `${v.getDotPath(issue) ?? "body"}: ${issue.message}` };
+}

@@ -1,0 +1,72 @@
+/** "now", "4 s", "2 m 05 s", "3 h 12 m", "2 d 4 h". */
+export function formatAge(ms: number): string {
+  const s = Math.max(0, Math.floor(ms / 1000));
+  if (s < 1) return "now";
+  if (s < 60) return `${s} s`;
+  if (s < 3600) return `${Math.floor(s / 60)} m ${String(s % 60).padStart(2, "0")} s`;
+  if (s < 86_400) return `${Math.floor(s / 3600)} h ${String(Math.floor((s % 3600) / 60)).padStart(2, "0")} m`;
+  return `${Math.floor(s / 86_400)} d ${Math.floor((s % 86_400) / 3600)} h`;
+}
+
+/** HH:MM:SS in UTC. */
+export function formatTime(ms: number): string {
+  return iso(ms).slice(11, 19);
+}
+
+/** HH:MM in UTC. */
+export function formatMinute(ms: number): string {
+  return iso(ms).slice(11, 16);
+}
+
+/** A candle's minute with its date: "2025-01-01 00:04". */
+export function formatDateMinute(ms: number): string {
+  return iso(ms).slice(0, 16).replace("T", " ");
+}
+
+const MAX_DECIMALS = 8;
+
+/** How many decimals the given prices use, 2 to 8: the closest thing to the instrument's precision that candles tell. */
+export function decimalsOf(prices: Iterable<number>): number {
+  let most = 2;
+  for (const price of prices) {
+    const text = String(price);
+    if (text.includes("e-")) return MAX_DECIMALS;
+    const at = text.indexOf(".");
+    if (at >= 0) most = Math.max(most, text.length - at - 1);
+  }
+  return Math.min(most, MAX_DECIMALS);
+}
+
+/** A price with separators and the given decimals. */
+export function formatPrice(price: number, decimals = decimalsOf([price])): string {
+  return price.toLocaleString("en-US", { minimumFractionDigits: decimals, maximumFractionDigits: decimals });
+}
+
+/** Profit or loss: always signed, two decimals. */
+export function formatPnl(value: number): string {
+  const text = Math.abs(value).toLocaleString("en-US", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+  return `${value < 0 && text !== "0.00" ? "−" : "+"}${text}`;
+}
+
+/** A decimal string without the zeros at its end; a minus sign of its own width. */
+export function formatQuantity(quantity: string): string {
+  const trimmed = quantity.includes(".") ? quantity.replace(/\.?0+$/, "") : quantity;
+  return trimmed.replace("-", "−");
+}
+
+/** 950, 12.3k, 4.56M; small numbers keep three significant digits. */
+export function formatCompact(value: number): string {
+  const size = Math.abs(value);
+  if (size >= 1e9) return `${(value / 1e9).toFixed(2)}B`;
+  if (size >= 1e6) return `${(value / 1e6).toFixed(2)}M`;
+  if (size >= 1e4) return `${(value / 1e3).toFixed(1)}k`;
+  if (Number.isInteger(value)) return value.toLocaleString("en-US");
+  return size >= 100 ? value.toFixed(0) : size >= 1 ? value.toFixed(2) : value.toPrecision(3);
+}
+
+/** The last moment that a Date can hold, either way from the epoch. */
+const LAST_DATE_MS = 8.64e15;
+
+function iso(ms: number): string {
+  return Math.abs(ms) <= LAST_DATE_MS ? new Date(ms).toISOString() : "----------T--:--:--";
+}

@@ -1,0 +1,76 @@
+import type { Files, OpenSqlite, SqlDatabase, SqlValue } from "../core/env.ts";
+import { FabricError, messageOf } from "../core/errors.ts";
+import type { OrderRow } from "../core/wire.ts";
+import { type DecimalValue, decimal, moneyText } from "./decimal.ts";
+import { BUSY_TIMEOUT_MS, journalVersion } from "./journal-schema.ts";
+
+/**
+ * All orders of all journals under a data folder, oldest decision first; empty where there are none. Opens them read-only,
+ * beside their living runners. Throws FabricError "config" for another schema version, "io" where one cannot be read.
+ */
+export function readAllOrders(
+  deps: { readonly openSqlite: OpenSqlite; readonly files: Files },
+  dataFolder: string,
+): readonly OrderRow[] {
+  const folder = `${dataFolder}/journal`;
+  const names = deps.files.list(folder).filter((name) => name.endsWith(".sqlite"));
+  const rows = names.flatMap((name) => readOrders(deps.openSqlite, `${folder}/${name}`));
+  return rows.sort((a, b) => a.openTime - b.openTime || (a.clientOrderId < b.clientOrderId ? -1 : 1));
+}
+
+/** The orders of one journal, newest first. As `readAllOrders`; "missing-input" where the file does not exist. */
+export function readOrders(openSqlite: OpenSqlite, path: string): readonly OrderRow[] {
+  const database = openSqlite(path, { readOnly: true });
+  try {
+    database.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
+    if (journalVersion(database, path) === null) return [];
+    const runner = database.prepare("SELECT value FROM meta WHERE key = 'runner'").get();
+    return orderRows(database, String(runner?.value), -1);
+  } catch (error) {
+    if (error instanceof FabricError) throw error;
+    throw new FabricError("io", `Cannot read journal ${path}: ${messageOf(error)}`, { cause: error });
+  } finally {
+    database.close();
+  }
+}
+
+/** The newest orders of an open journal, newest first; a limit of -1 is all of them. */
+export function orderRows(database: SqlDatabase, runner: string, limit: number): readonly OrderRow[] {
+  const rows = database
+    .prepare(
+      `SELECT i.client_order_id, i.symbol, i.open_time, i.side, i.quantity, i.status, f.price, f.quantity AS filled
+         FROM (SELECT rowid AS at, * FROM intent ORDER BY rowid DESC LIMIT ?) i
+         LEFT JOIN fill f USING (client_order_id) ORDER BY i.at DESC, f.rowid`,
+    )
+    .all(limit);
+  const orders = new Map<string, { row: OrderRow; quantity: DecimalValue; notional: DecimalValue }>();
+  for (const row of rows) {
+    const id = String(row.client_order_id);
+    const order = orders.get(id) ?? {
+      row: orderFrom(row, runner),
+      quantity: decimal("0"),
+      notional: decimal("0"),
+    };
+    if (row.price !== null) {
+      order.quantity = order.quantity.plus(String(row.filled));
+      order.notional = order.notional.plus(decimal(String(row.price)).times(String(row.filled)));
+    }
+    orders.set(id, order);
+  }
+  return [...orders.values()].map(({ row, quantity, notional }) =>
+    quantity.eq("0") ? row : { ...row, price: moneyText(notional.div(quantity)) },
+  );
+}
+
+function orderFrom(row: Readonly<Record<string, SqlValue>>, runner: string): OrderRow {
+  return {
+    clientOrderId: String(row.client_order_id),
+    runner,
+    symbol: String(row.symbol),
+    openTime: Number(row.open_time),
+    side: row.side === "sell" ? "sell" : "buy",
+    quantity: String(row.quantity),
+    price: null,
+    status: String(row.status),
+  };
+}

@@ -1,0 +1,71 @@
+import { MINUTE_MS, minuteOf } from "../core/time.ts";
+import type { SymbolTrack } from "./symbol-track.ts";
+
+/**
+ * The symbols of one connection, which share a watermark: the newest exchange time that it told. A minute closes for all
+ * of them when the watermark passes its end by the lateness allowance.
+ */
+export class FeedGroup {
+  readonly tracks: readonly SymbolTrack[];
+  readonly names: readonly string[];
+  watermark: number | null = null;
+  /** The watermark that closes the next minute. */
+  closeAt = Number.NEGATIVE_INFINITY;
+  readonly #lateAllowanceMs: number;
+  readonly #historyMinutes: number;
+  #evident = false;
+
+  constructor(tracks: readonly SymbolTrack[], lateAllowanceMs: number, historyMinutes: number) {
+    this.tracks = tracks;
+    this.names = tracks.map((track) => track.symbol);
+    this.#lateAllowanceMs = lateAllowanceMs;
+    this.#historyMinutes = historyMinutes;
+  }
+
+  /** The venue's time is known: tracks that have not begun do, at its minute. */
+  begin(timeMs: number): void {
+    for (const track of this.tracks) {
+      if (track.aggregator === null) track.begin(minuteOf(timeMs), this.#historyMinutes);
+    }
+  }
+
+  /** The first message that tells a time was published while we listened, and trails the venue's clock by the allowance. */
+  evidence(timeMs: number): void {
+    if (this.#evident) return;
+    this.#evident = true;
+    this.begin(timeMs);
+    this.heardSince(timeMs);
+  }
+
+  heardSince(timeMs: number): void {
+    for (const track of this.tracks) track.aggregator?.heardSince(timeMs + this.#lateAllowanceMs);
+  }
+
+  /** Moves the watermark up; true where that closes a minute (call `close` then). */
+  tell(timeMs: number): boolean {
+    if (this.watermark === null || timeMs > this.watermark) this.watermark = timeMs;
+    return timeMs >= this.closeAt;
+  }
+
+  /** Closes whatever the watermark has passed. */
+  close(): void {
+    if (this.watermark === null) return;
+    const open = minuteOf(this.watermark - this.#lateAllowanceMs);
+    this.closeAt = open + MINUTE_MS + this.#lateAllowanceMs;
+    for (const track of this.tracks) track.closeThrough(open - MINUTE_MS);
+  }
+
+  /** The end of a recording: the allowance is waived, and what is still open was seen in part. */
+  closeAll(): void {
+    if (this.watermark === null) return;
+    for (const track of this.tracks) {
+      track.closeThrough(minuteOf(this.watermark) - MINUTE_MS);
+      track.closeRest();
+    }
+  }
+
+  /** The connection is gone. What trails the watermark by more than the allowance had been heard. */
+  interrupt(track: SymbolTrack): void {
+    if (this.watermark !== null) track.aggregator?.interrupt(this.watermark - this.#lateAllowanceMs);
+  }
+}

@@ -1,0 +1,199 @@
+import type { Clock, Files, Log, Serve, Server, Timers } from "../../core/env.ts";
+import { ExchangeClock } from "./exchange-clock.ts";
+import { MarketTape } from "./market-tape.ts";
+import { readRecording } from "./recording.ts";
+import { RecordingTape } from "./recording-tape.ts";
+import { answerRest } from "./rest.ts";
+import { exchangeTimeOf, readSimState, refuseOtherMarket, StateKeeper } from "./sim-state.ts";
+import { StreamHub } from "./stream-hub.ts";
+import type { Tape } from "./tape.ts";
+import type { SimMarketOptions } from "./truth.ts";
+
+/** A seeded market, or the trade frames of a recording. */
+export type SimSource = MarketSource | RecordingSource;
+
+export interface MarketSource extends SimMarketOptions {
+  readonly kind: "market";
+  /** Where `sim.json` is kept; null keeps no state. */
+  readonly folder: string | null;
+}
+
+export interface RecordingSource {
+  readonly kind: "recording";
+  readonly file: string;
+}
+
+export interface SimExchangeOptions {
+  readonly host: string;
+  /** 0 asks for a free port. */
+  readonly port: number;
+  /** Exchange ms per wall ms, 0.1 to 10,000. */
+  readonly speed: number;
+  readonly source: SimSource;
+  /** Bytes that may wait for one client before it is cut off; 16 MiB unless given. */
+  readonly maxClientBytes?: number;
+}
+
+export interface SimExchangeDeps {
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly files: Files;
+  readonly log: Log;
+  readonly serve: Serve;
+}
+
+export interface SimExchange {
+  readonly port: number;
+  /** sim:… or recording. */
+  readonly environment: string;
+  /** By dotted name: clients, frames.total, clients.slow.total, events.total, behind.ms … */
+  counters(): Readonly<Record<string, number>>;
+  /** Epoch ms on the exchange's clock; every event up to it was sent to whoever subscribed. */
+  exchangeTimeMs(): number;
+  /** Bounded by a second; idempotent. */
+  stop(): Promise<void>;
+}
+
+const TICK_MS = 5;
+const DEFAULT_MAX_CLIENT_BYTES = 16 * 1024 * 1024;
+/** Exchange ms played in one go; between two of them the budget is looked at. */
+const SLICE_MS = 5_000;
+/** Slices and events in one tick; beyond it the exchange's time waits for the next tick, so that requests are still answered. */
+const MAX_SLICES_PER_TICK = 200;
+const MAX_EVENTS_PER_TICK = 20_000;
+
+/**
+ * A server that speaks Binance's market-data protocol: WebSocket /stream and /ws, REST on the same port. Throws FabricError:
+ * "usage" for options out of range, "unavailable" for a port in use, "refused" where the folder holds another market,
+ * "config" for an unreadable state, "io" for a folder that cannot be written, "missing-input" or "bad-data" for a recording.
+ */
+export function openSimExchange(options: SimExchangeOptions, deps: SimExchangeDeps): SimExchange {
+  const { source, speed } = options;
+  const opened = source.kind === "market" ? openMarket(source, speed, deps) : openRecording(source, speed, deps);
+  return new Exchange(options, deps, opened);
+}
+
+/** What is played, from when on, and the state that is kept of it. */
+interface Opened {
+  readonly tape: Tape;
+  readonly clock: ExchangeClock;
+  readonly keeper: StateKeeper | null;
+  readonly counters: Readonly<Record<string, number>>;
+}
+
+function openMarket(source: MarketSource, speed: number, deps: SimExchangeDeps): Opened {
+  const { folder, seed, symbols, startMs } = source;
+  const identity = { seed, symbols, startMs, speed };
+  const tape = new MarketTape(identity);
+  const state = folder === null ? null : readSimState(folder, deps.files);
+  if (folder !== null && state) refuseOtherMarket(folder, state, identity);
+  const nowMs = state ? exchangeTimeOf(state, deps.clock.nowMs()) : startMs;
+  const clock = new ExchangeClock(deps.clock, speed, nowMs);
+  clock.start();
+  const keeper = folder === null ? null : new StateKeeper(folder, identity, deps);
+  return { tape, clock, keeper, counters: {} };
+}
+
+function openRecording(source: RecordingSource, speed: number, deps: SimExchangeDeps): Opened {
+  const { frames, badLines, otherLines } = readRecording(source.file, deps.files.readBytes(source.file));
+  if (badLines > 0)
+    deps.log.warn(`Skipped ${badLines} bad lines of ${source.file}`, { badLines, frames: frames.length });
+  const tape = new RecordingTape(frames);
+  // One ms before the first frame, so that the first subscriber hears it.
+  const clock = new ExchangeClock(deps.clock, speed, tape.firstMs - 1);
+  return { tape, clock, keeper: null, counters: { "lines.bad.total": badLines, "lines.other.total": otherLines } };
+}
+
+class Exchange implements SimExchange {
+  readonly port: number;
+  readonly environment: string;
+  readonly #opened: Opened;
+  readonly #hub: StreamHub;
+  readonly #server: Server;
+  readonly #ticker: { cancel(): void };
+  /** The exchange's time as anyone can see it. */
+  #shownMs: number;
+  #events = 0;
+  #restRequests = 0;
+  #stopped: Promise<void> | null = null;
+
+  constructor(options: SimExchangeOptions, deps: SimExchangeDeps, opened: Opened) {
+    this.#opened = opened;
+    this.environment = opened.tape.environment;
+    this.#shownMs = opened.clock.nowMs();
+    this.#hub = new StreamHub({
+      log: deps.log,
+      advance: () => this.#advance(),
+      onFirstSubscription: () => opened.clock.start(),
+      maxClientBytes: options.maxClientBytes ?? DEFAULT_MAX_CLIENT_BYTES,
+    });
+    const rest = {
+      tape: opened.tape,
+      speed: options.speed,
+      advance: () => this.#advance(),
+      full: () => this.#hub.full,
+    };
+    this.#server = deps.serve({
+      host: options.host,
+      port: options.port,
+      fetch: (request) => {
+        this.#restRequests++;
+        return answerRest(request, rest);
+      },
+      upgrade: (request) => this.#hub.accept(request.url),
+    });
+    this.port = this.#server.port;
+    try {
+      opened.keeper?.open(this.#shownMs);
+    } catch (error) {
+      void this.#server.stop();
+      throw error;
+    }
+    this.#ticker = deps.timers.every(TICK_MS, () => this.#advance());
+  }
+
+  counters(): Readonly<Record<string, number>> {
+    return {
+      ...this.#opened.counters,
+      ...this.#hub.counters(),
+      "rest.total": this.#restRequests,
+      "events.total": this.#events,
+      "behind.ms": this.#opened.clock.nowMs() - this.#shownMs,
+      "state.failed.total": this.#opened.keeper?.failures ?? 0,
+    };
+  }
+
+  exchangeTimeMs(): number {
+    return this.#shownMs;
+  }
+
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async #stop(): Promise<void> {
+    this.#ticker.cancel();
+    this.#advance();
+    await this.#server.stop();
+    this.#opened.keeper?.close(this.#opened.clock.nowMs(), this.#shownMs);
+  }
+
+  /** Sends what is due, within the budget of one tick, and returns the time that is now shown. */
+  #advance(): number {
+    const { tape, clock, keeper } = this.#opened;
+    const dueMs = clock.nowMs();
+    if (this.#stopped || dueMs <= this.#shownMs) return this.#shownMs;
+    keeper?.cover(dueMs);
+    if (this.#hub.channels.size === 0) this.#shownMs = dueMs;
+    let budget = MAX_EVENTS_PER_TICK;
+    for (let slice = 0; this.#shownMs < dueMs && budget > 0 && slice < MAX_SLICES_PER_TICK; slice++) {
+      const throughMs = Math.min(dueMs, this.#shownMs + SLICE_MS);
+      const played = tape.play(this.#shownMs, throughMs, this.#hub.channels);
+      this.#shownMs = throughMs;
+      this.#events += played;
+      budget -= played;
+    }
+    return this.#shownMs;
+  }
+}

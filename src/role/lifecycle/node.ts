@@ -1,0 +1,187 @@
+import { platform } from "#platform";
+import { zmqBackend } from "#zmq-backend";
+import { LogRing } from "../../bus/log-ring.ts";
+import { type BodyFields, MessagePublisher } from "../../bus/message-publisher.ts";
+import { TelemetryPublisher } from "../../bus/telemetry-publisher.ts";
+import { ZmqPublisher } from "../../bus/zmq-publisher.ts";
+import type { Log } from "../../core/env.ts";
+import { FabricError } from "../../core/errors.ts";
+import type { NodeName } from "../../core/symbol.ts";
+import type { HealthBody, MetricsBody, NodeRole, NodeState, PositionsBody, ScanBody } from "../../core/wire.ts";
+import { declareRole } from "../../store/guard.ts";
+import { VERSION } from "../version.ts";
+import { advertise, readAdvertisement, withdraw } from "./advertisement.ts";
+import { type DataFolder, prepareDataFolder } from "./data-folder.ts";
+import { useEmbeddedLibzmq } from "./embedded-libzmq.ts";
+import { takeNameLock } from "./name-lock.ts";
+import { nodeLog } from "./node-log.ts";
+import { ProcessMeter } from "./process-meter.ts";
+import { stopSignal } from "./stop-signal.ts";
+
+/** What a role tells of itself; the lifecycle adds process figures and publishes it. */
+export interface NodeReport {
+  readonly state: NodeState;
+  readonly reason: string | null;
+  readonly dataAgeMs: number | null;
+  readonly mode: "paper" | "live" | null;
+  readonly details: HealthBody["details"];
+  readonly values: Readonly<Record<string, number>>;
+  readonly rails: MetricsBody["rails"];
+}
+
+export interface NodeSuppliers {
+  report(): NodeReport;
+  positions?(): BodyFields<PositionsBody>;
+  scan?(): BodyFields<ScanBody>;
+}
+
+export interface NodeOptions {
+  readonly role: NodeRole;
+  readonly name: NodeName;
+  readonly folder: DataFolder;
+  /** Endpoints to publish on besides the folder's ipc socket. */
+  readonly publish: readonly string[];
+}
+
+/** A live node, as its role sees it. */
+export interface Node {
+  readonly name: NodeName;
+  readonly folder: DataFolder;
+  readonly log: Log;
+  readonly publisher: MessagePublisher;
+  /** Aborted when the node is to stop. */
+  readonly stop: AbortSignal;
+  /** Ends the node from inside. */
+  requestStop(reason: string): void;
+  /** From now on this is what telemetry says; called on timers. */
+  tell(suppliers: NodeSuppliers): void;
+  /** Adds addresses (an HTTP or WebSocket one) to the advertisement. */
+  advertise(endpoints: readonly string[]): void;
+}
+
+/**
+ * The life of a node: folder, name lock, sockets, advertisement, telemetry, then `body` until it returns; then all of it undone
+ * in reverse. `body` returns the exit code, and should end soon after `stop` is aborted. Throws FabricError: "io" for the folder,
+ * "refused" for the name (market-data: "unavailable", because the store is what is in use).
+ */
+export async function runNode(
+  options: NodeOptions,
+  body: (node: Node) => Promise<number | undefined>,
+): Promise<number | undefined> {
+  const { role, name, folder } = options;
+  declareRole(role);
+  prepareDataFolder(folder, platform.files);
+  const lock = takeNameLock(folder.run, name, platform.openSqlite);
+  if (!lock) throw nameTaken(role, name, folder);
+  using stop = stopSignal();
+  const logs = new LogRing();
+  const log = nodeLog(name, (entry) => logs.add(entry));
+  const epoch = platform.random.uuid();
+  useEmbeddedLibzmq();
+  const endpoint = folder.ipcEndpoint(name);
+  platform.files.makeFolder(endpoint.slice("ipc://".length, endpoint.lastIndexOf("/")));
+  let socket: ZmqPublisher | null = null;
+  try {
+    socket = new ZmqPublisher(
+      { endpoints: { bind: [endpoint, ...options.publish] } },
+      { backend: zmqBackend, clock: platform.clock, log },
+    );
+    const publisher = new MessagePublisher({ node: name, epoch }, { publisher: socket, clock: platform.clock, log });
+    const about = { node: name, role, pid: process.pid, version: VERSION, epoch, startedAt: platform.clock.nowMs() };
+    advertise(folder.run, platform.files, { ...about, endpoints: [...socket.endpoints] });
+    using telemetry = new NodeTelemetry(options, publisher, socket, logs, log);
+    return await body({
+      name,
+      folder,
+      log,
+      publisher,
+      stop: stop.signal,
+      requestStop: (reason) => stop.stop(reason),
+      tell: (suppliers) => telemetry.tell(suppliers),
+      advertise: (more) =>
+        advertise(folder.run, platform.files, { ...about, endpoints: [...(socket?.endpoints ?? []), ...more] }),
+    });
+  } finally {
+    withdraw(folder.run, platform.files, name);
+    socket?.close();
+    platform.files.remove(endpoint.slice("ipc://".length));
+    lock.release();
+  }
+}
+
+function nameTaken(role: NodeRole, name: string, folder: DataFolder): FabricError {
+  const pid = readAdvertisement(folder.run, platform.files, name)?.pid;
+  const holder = pid === undefined ? "another process" : `process ${pid}`;
+  if (role === "market-data") {
+    return new FabricError(
+      "unavailable",
+      `Cannot open the store in ${folder.path} for writing: ${holder} holds it as market-data; stop that first, or choose another --data`,
+    );
+  }
+  return new FabricError(
+    "refused",
+    `Cannot start as "${name}": ${holder} runs under that name in ${folder.path}; stop it, or choose another --name`,
+  );
+}
+
+/** Telemetry of one node: starting until its role tells more, stopping at the end. */
+class NodeTelemetry implements Disposable {
+  readonly #meter = new ProcessMeter(platform.clock, platform.timers);
+  readonly #startedMs = platform.clock.monotonicMs();
+  readonly #telemetry: TelemetryPublisher;
+  #suppliers: NodeSuppliers = { report: () => STARTING };
+
+  constructor(options: NodeOptions, publisher: MessagePublisher, socket: ZmqPublisher, logs: LogRing, log: Log) {
+    const { role } = options;
+    const isRunner = role === "runner";
+    const isScanner = role === "scanner";
+    this.#telemetry = new TelemetryPublisher(
+      { node: options.name },
+      {
+        health: () => {
+          const { state, reason, dataAgeMs, mode, details } = this.#suppliers.report();
+          const uptimeMs = Math.round(platform.clock.monotonicMs() - this.#startedMs);
+          return { role, pid: process.pid, version: VERSION, uptimeMs, state, reason, dataAgeMs, mode, details };
+        },
+        metrics: () => {
+          const { values, rails } = this.#suppliers.report();
+          const { sent, again, oversize, failed } = socket.counters();
+          const published = {
+            "publish.sent.total": sent,
+            "publish.dropped.total": again + oversize,
+            "publish.failed.total": failed,
+          };
+          return { role, values: { ...this.#meter.values(), ...published, ...values }, rails };
+        },
+        ...(isRunner ? { positions: () => this.#suppliers.positions?.() ?? NO_POSITIONS } : {}),
+        ...(isScanner ? { scan: () => this.#suppliers.scan?.() ?? { rows: [] } } : {}),
+        logs,
+      },
+      { publisher, timers: platform.timers, clock: platform.clock, log },
+    );
+  }
+
+  tell(suppliers: NodeSuppliers): void {
+    this.#suppliers = suppliers;
+    this.#telemetry.publishAll();
+  }
+
+  [Symbol.dispose](): void {
+    const last = this.#suppliers.report;
+    this.#suppliers = { ...this.#suppliers, report: () => ({ ...last(), state: "stopping", reason: "asked to stop" }) };
+    this.#telemetry.publishAll();
+    this.#telemetry.close();
+    this.#meter[Symbol.dispose]();
+  }
+}
+
+const STARTING: NodeReport = {
+  state: "starting",
+  reason: null,
+  dataAgeMs: null,
+  mode: null,
+  details: {},
+  values: {},
+  rails: [],
+};
+const NO_POSITIONS: BodyFields<PositionsBody> = { mode: "paper", strategy: "", positions: [], orders: [] };

@@ -1,0 +1,33 @@
+import { toRfc3339 } from "../../core/time.ts";
+import { type SimTruthOptions, simTruth } from "../../feed/sim/truth.ts";
+import { printTable } from "../tools/print.ts";
+
+/** Rows written at once, so that a long list costs little memory. */
+const CHUNK_ROWS = 1000;
+
+/** Prints the candles of a simulated market from its start, symbol by symbol within each minute. */
+export async function printTruth(options: SimTruthOptions & { readonly json: boolean }): Promise<number> {
+  const rows = simTruth(options);
+  if (!options.json) {
+    printTable(
+      [...rows].map((row) => ({ ...row, openTime: toRfc3339(row.openTime), closeTime: toRfc3339(row.closeTime) })),
+    );
+    return 0;
+  }
+  let chunk: string[] = [];
+  let separator = "[";
+  const flush = async () => {
+    if (chunk.length === 0) return;
+    const text = separator + chunk.join(",\n");
+    separator = ",\n";
+    chunk = [];
+    if (!process.stdout.write(text)) await new Promise((resolve) => process.stdout.once("drain", resolve));
+  };
+  for (const row of rows) {
+    chunk.push(JSON.stringify(row));
+    if (chunk.length >= CHUNK_ROWS) await flush();
+  }
+  await flush();
+  process.stdout.write(separator === "[" ? "[]\n" : "]\n");
+  return 0;
+}

@@ -1,0 +1,29 @@
+/** Rows as every command prints them. */
+export type Row = Readonly<Record<string, unknown>>;
+
+/** One array of flat objects, `[]` when empty. */
+export function printJson(rows: readonly Row[]): void {
+  process.stdout.write(`[${rows.map((row) => JSON.stringify(row)).join(",\n")}]\n`);
+}
+
+/** Columns padded to their widest cell, numbers to the right. */
+export function printTable(rows: readonly Row[], columns: readonly string[] = Object.keys(rows[0] ?? {})): void {
+  const cells = rows.map((row) => columns.map((column) => textOf(row[column])));
+  const widths = columns.map((column, at) => Math.max(column.length, ...cells.map((line) => line[at]?.length ?? 0)));
+  const right = columns.map((column) => rows.every((row) => typeof row[column] === "number" || row[column] === null));
+  const pad = (text: string, at: number) => (right[at] ? text.padStart(widths[at] ?? 0) : text.padEnd(widths[at] ?? 0));
+  const lines = [columns.map(pad), widths.map((width) => "─".repeat(width)), ...cells.map((line) => line.map(pad))];
+  process.stdout.write(lines.map((line) => `${line.join("  ").trimEnd()}\n`).join(""));
+}
+
+/** RFC 4180, with a header. */
+export function printCsv(rows: readonly Row[], columns: readonly string[] = Object.keys(rows[0] ?? {})): void {
+  const quote = (text: string) => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+  const lines = [columns, ...rows.map((row) => columns.map((column) => textOf(row[column])))];
+  process.stdout.write(lines.map((line) => `${line.map(quote).join(",")}\r\n`).join(""));
+}
+
+function textOf(value: unknown): string {
+  if (value === null || value === undefined) return "";
+  return typeof value === "object" ? JSON.stringify(value) : String(value);
+}

@@ -1,0 +1,61 @@
+import type { Candle } from "../core/candle.ts";
+import type { SymbolHead } from "./contract.ts";
+import { literal } from "./duckdb.ts";
+import { type Known, minuteKey } from "./numbering.ts";
+import type { Truth } from "./truth.ts";
+
+/** What the store holds of a batch's imports. Asked only for imports and for symbols without a head: never in a running market. */
+export async function importsOf(
+  candles: readonly Candle[],
+  heads: ReadonlyMap<string, SymbolHead>,
+  truth: Truth,
+): Promise<Pick<Known, "importedThrough" | "importedMinutes">> {
+  if (truth.state.commitSeq === 0) return { importedThrough: new Map(), importedMinutes: new Set() };
+  const headless = candles.filter((candle) => !heads.has(candle.symbol));
+  const imports = candles.filter((candle) => candle.provenance === "imported");
+  return {
+    importedThrough: await newestMinutes(headless, truth),
+    importedMinutes: await storedMinutes(imports, truth),
+  };
+}
+
+/** The stored row and the newest revision (0: none) of each candle's minute, by `minuteKey`. */
+export async function latestRevisions(
+  candles: readonly Candle[],
+  truth: Truth,
+): Promise<Map<string, { readonly commitSeq: number; readonly revision: number }>> {
+  const rows = await truth.rows(`SELECT c.symbol, epoch_ms(c.open_time), c.commit_seq, coalesce(max(r.revision), 0)
+    FROM candle c LEFT JOIN candle_revision r ON r.commit_seq = c.commit_seq WHERE ${minutesOf(candles, "c")} GROUP BY 1, 2, 3`);
+  return new Map(
+    rows.map(([symbol, time, commitSeq, revision]) => [
+      minuteKey(String(symbol), Number(time)),
+      { commitSeq: Number(commitSeq), revision: Number(revision) },
+    ]),
+  );
+}
+
+async function newestMinutes(candles: readonly Candle[], truth: Truth): Promise<ReadonlyMap<string, number>> {
+  if (candles.length === 0) return new Map();
+  const rows = await truth.rows(
+    `SELECT symbol, epoch_ms(max(open_time)) FROM candle WHERE symbol IN (${symbolList(candles)}) GROUP BY symbol`,
+  );
+  return new Map(rows.map(([symbol, time]) => [String(symbol), Number(time)]));
+}
+
+async function storedMinutes(candles: readonly Candle[], truth: Truth): Promise<ReadonlySet<string>> {
+  if (candles.length === 0) return new Set();
+  const rows = await truth.rows(`SELECT symbol, epoch_ms(open_time) FROM candle c WHERE ${minutesOf(candles, "c")}`);
+  return new Set(rows.map(([symbol, time]) => minuteKey(String(symbol), Number(time))));
+}
+
+/** A condition that holds for the stored rows of all these minutes (and may for others of the same symbols). */
+function minutesOf(candles: readonly Candle[], alias: string): string {
+  let [from, to] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  for (const { openTime } of candles) [from, to] = [Math.min(from, openTime), Math.max(to, openTime)];
+  return `${alias}.symbol IN (${symbolList(candles)})
+    AND ${alias}.open_time BETWEEN make_timestamp_ms(${from}) AND make_timestamp_ms(${to})`;
+}
+
+function symbolList(candles: readonly Candle[]): string {
+  return [...new Set(candles.map((candle) => candle.symbol))].map(literal).join(", ");
+}

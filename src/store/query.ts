@@ -1,0 +1,152 @@
+import type { Clock, Files, Timers } from "../core/env.ts";
+import { FabricError, messageOf } from "../core/errors.ts";
+import { type Answer, type Connection, Database, isMissingFile, literal } from "./duckdb.ts";
+import { type JsonValue, toJsonValue } from "./json-value.ts";
+import { type StoreLayout, storeLayout } from "./layout.ts";
+import { type Manifest, readManifest } from "./manifest.ts";
+import type { SegmentKind } from "./schema.ts";
+import { checkUserSql } from "./sql-guard.ts";
+
+export interface UserQuery {
+  readonly folder: string;
+  /** One SELECT over the views candle, candle_all and feed_gap. */
+  readonly sql: string;
+  /** At most this many rows are read (default a million: the result is held in memory). */
+  readonly maxRows?: number;
+}
+
+export interface UserAnswer {
+  readonly columns: readonly { readonly name: string; readonly type: string }[];
+  /** Ready for JSON.stringify, in the order of the columns. */
+  readonly rows: readonly (readonly JsonValue[])[];
+  /** There were more rows than `maxRows`. */
+  readonly truncated: boolean;
+}
+
+export interface UserQueryDeps {
+  readonly files: Files;
+  readonly clock: Clock;
+  readonly timers: Timers;
+}
+
+const MAX_ROWS = 1_000_000;
+const SETTINGS = {
+  threads: "2",
+  memory_limit: "1GB",
+  autoinstall_known_extensions: "false",
+  autoload_known_extensions: "false",
+};
+const MAX_ATTEMPTS = 5;
+const RETRY_MS = 20;
+
+const SQL_COLUMNS = `symbol, open_time, open, high, low, close, volume, quote_volume, trades, taker_buy_volume,
+  taker_buy_quote_volume, first_trade_id, last_trade_id, provenance, revision, commit_seq`;
+
+/** The columns of a store without any segment of the kind. */
+const NO_ROWS: Readonly<Record<SegmentKind, string>> = {
+  candle: emptyCandles("commit_seq BIGINT, prev_open_time TIMESTAMP"),
+  revision: emptyCandles("commit_seq BIGINT, revision INTEGER, revision_seq BIGINT"),
+  gap: empty("symbol VARCHAR, from_open_time TIMESTAMP, to_open_time TIMESTAMP, reason VARCHAR, gap_seq BIGINT"),
+};
+
+/**
+ * Runs a user's SQL over what is published, in a throw-away in-memory DuckDB that can read the listed segments and nothing else:
+ * its file access is switched off and its configuration locked before the SQL is bound, after DuckDB's own parser has shown
+ * that it only reads. Rejects with FabricError "refused", "bad-data" (wrong SQL), "missing-input" (no store), "config".
+ */
+export async function runUserQuery(query: UserQuery, deps: UserQueryDeps): Promise<UserAnswer> {
+  const layout = storeLayout(query.folder);
+  for (let attempt = 1; ; attempt++) {
+    const manifest = readManifest(layout.manifest, deps.files);
+    const database = await Database.memory(SETTINGS);
+    try {
+      const connection = await database.connect();
+      await checkUserSql(query.sql, connection);
+      if (manifest === null) throw noStore(query.folder);
+      await prepareViews(connection, manifest, layout);
+      return toUserAnswer(await connection.select(query.sql, query.maxRows ?? MAX_ROWS, true));
+    } catch (error) {
+      // A listed file may have been merged away since; a file the user names is a permission matter and never gets here.
+      if (!isMissingFile(error) || attempt === MAX_ATTEMPTS) throw queryFailure(error);
+    } finally {
+      database.close();
+    }
+    await new Promise<void>((resolve) => deps.timers.after(RETRY_MS, resolve));
+  }
+}
+
+async function prepareViews(connection: Connection, manifest: Manifest, layout: StoreLayout): Promise<void> {
+  const files = manifest.segments.map((segment) => literal(`${layout.segments}/${segment.file}`));
+  for (const kind of ["candle", "revision", "gap"] as const)
+    await connection.run(`CREATE VIEW ${kind}_rows AS ${sourceOf(kind, manifest, layout)}`);
+  await connection.run(`CREATE VIEW candle_all AS SELECT ${SQL_COLUMNS} FROM (SELECT *, 0 AS revision FROM candle_rows)
+    UNION ALL SELECT ${SQL_COLUMNS} FROM revision_rows`);
+  await connection.run(`CREATE VIEW candle AS ${latestOnly(manifest)}`);
+  await connection.run(`CREATE VIEW feed_gap AS SELECT symbol, from_open_time, to_open_time, reason FROM gap_rows`);
+  await connection.run(`SET allowed_paths = [${files.join(", ")}]`);
+  await connection.run("SET enable_external_access = false");
+  await connection.run("SET lock_configuration = true");
+}
+
+function sourceOf(kind: SegmentKind, manifest: Manifest, layout: StoreLayout): string {
+  const files = manifest.segments.filter((segment) => segment.kind === kind);
+  if (files.length === 0) return NO_ROWS[kind];
+  const list = files.map((segment) => literal(`${layout.segments}/${segment.file}`)).join(", ");
+  return `SELECT * FROM read_parquet([${list}], union_by_name = true)`;
+}
+
+/** Without revisions, which is nearly always, the view is the rows themselves and filters reach the files. */
+function latestOnly(manifest: Manifest): string {
+  if (!manifest.segments.some((segment) => segment.kind === "revision"))
+    return `SELECT ${SQL_COLUMNS} FROM (SELECT *, 0 AS revision FROM candle_rows)`;
+  return `SELECT ${SQL_COLUMNS} FROM candle_all ANTI JOIN (SELECT commit_seq AS s, max(revision) AS newest FROM revision_rows GROUP BY 1)
+    ON commit_seq = s AND revision < newest`;
+}
+
+function toUserAnswer(answer: Answer): UserAnswer {
+  const { types } = answer;
+  return {
+    columns: answer.names.map((name, index) => ({ name, type: String(types[index]) })),
+    rows: answer.rows.map((row) =>
+      row.map((cell, index) => toJsonValue(cell, types[index] ?? { typeId: 0, toString: () => "" })),
+    ),
+    truncated: answer.truncated,
+  };
+}
+
+function queryFailure(error: unknown): FabricError {
+  if (error instanceof FabricError) return error;
+  const text = messageOf(error);
+  const cause = { cause: error };
+  if (/Permission Error|configuration has been locked/.test(text))
+    return new FabricError("refused", `Refused to run this SQL: ${text}`, cause);
+  if (isMissingFile(error)) {
+    return new FabricError(
+      "unavailable",
+      `Cannot run this SQL: a listed segment is missing; restart the market-data node, which rebuilds it (${text})`,
+      cause,
+    );
+  }
+  return new FabricError("bad-data", `Wrong SQL: ${text}`, cause);
+}
+
+function noStore(folder: string): FabricError {
+  return new FabricError(
+    "missing-input",
+    `Cannot run this SQL: there is no market store in ${folder}; start its market-data node, or name another data folder`,
+  );
+}
+
+function emptyCandles(rest: string): string {
+  return empty(`symbol VARCHAR, open_time TIMESTAMP, open DOUBLE, high DOUBLE, low DOUBLE, close DOUBLE, volume DOUBLE,
+    quote_volume DOUBLE, trades BIGINT, taker_buy_volume DOUBLE, taker_buy_quote_volume DOUBLE, first_trade_id BIGINT,
+    last_trade_id BIGINT, provenance VARCHAR, ${rest}`);
+}
+
+function empty(columns: string): string {
+  const casts = columns.split(",").map((column) => {
+    const [name, type] = column.trim().split(/\s+/);
+    return `NULL::${type} AS ${name}`;
+  });
+  return `SELECT ${casts.join(", ")} WHERE false`;
+}
