@@ -136,7 +136,10 @@ export interface Server {
   stop(): Promise<void>;
 }
 
-/** Listens. Throws FabricError "unavailable" naming host and port where they are in use. No idle time-out on streams. */
+/**
+ * Listens. Throws FabricError "unavailable" naming host and port where they are in use. An HTTP connection on which nothing
+ * moves for 30 s may be dropped: streams send heartbeats. WebSockets have no idle time-out.
+ */
 export type Serve = (options: ServeOptions) => Server;
 
 /** One SQLite database file (node:sqlite's shape, reduced). Calls block; failures throw the driver's error. */

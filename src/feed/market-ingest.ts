@@ -161,9 +161,9 @@ export class MarketIngest {
   #sink(): FeedSink {
     return {
       onTrade: (trade) => this.#onTrade(trade),
-      onOmitted: (symbol, firstId, lastId, timeMs) => {
+      onOmitted: (symbol, firstId, lastId) => {
         this.#tally.omitted++;
-        this.#tracks.get(symbol)?.aggregator?.omit(firstId, lastId, timeMs);
+        this.#tracks.get(symbol)?.aggregator?.omit(firstId, lastId);
       },
       onTime: (symbols, timeMs) => this.#onTime(symbols, timeMs, true),
       onQuiet: (symbols, timeMs) => this.#onTime(symbols, timeMs, false),

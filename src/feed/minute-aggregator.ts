@@ -42,9 +42,8 @@ export class MinuteAggregator {
   /** The minutes we may not have heard, both ends inclusive; none where from is above through. */
   #unheardFrom = Number.NEGATIVE_INFINITY;
   #unheardThrough = Number.POSITIVE_INFINITY;
-  /** The highest id when the connection was lost, and whether seeing the next one proves that nothing was missed. */
+  /** The highest id when the connection was lost: ids above it were heard since. */
   #cutId: number | null;
-  #healable: boolean;
   /** The highest id seen in minutes closed so far, and its minute. Null where the chain of ids starts anew. */
   #lastId: number | null;
   #lastIdMinute: number;
@@ -56,7 +55,6 @@ export class MinuteAggregator {
     this.symbol = symbol;
     this.#nextClose = nextClose;
     this.#cutId = lastTradeId;
-    this.#healable = lastTradeId !== null;
     this.#lastId = lastTradeId;
     this.#lastIdMinute = nextClose - MINUTE_MS;
     if (lastTradeId !== null) this.#runs.add(lastTradeId, lastTradeId);
@@ -78,16 +76,13 @@ export class MinuteAggregator {
     if (!this.#price.read(trade.price) || !this.#quantity.read(trade.quantity)) return "invalid";
     if (!(this.#price.value > 0 && this.#quantity.value > 0)) return "invalid";
     if (!this.#runs.add(trade.id, lastId)) return "duplicate";
-    this.#noteHeard(trade.id, minute);
     this.#foldOf(minute).add(trade, this.#price, this.#quantity);
     return "taken";
   }
 
   /** Ids that are no trades: they leave no hole. */
-  omit(firstId: number, lastId: number, timeMs: number): void {
-    if (!this.#runs.add(firstId, lastId)) return;
-    this.#omitted += lastId - firstId + 1;
-    if (minuteOf(timeMs) >= this.#nextClose) this.#noteHeard(firstId, minuteOf(timeMs));
+  omit(firstId: number, lastId: number): void {
+    if (this.#runs.add(firstId, lastId)) this.#omitted += lastId - firstId + 1;
   }
 
   /** Ids left out so far: the venue's trade count is smaller than the ids suggest. */
@@ -101,10 +96,7 @@ export class MinuteAggregator {
     const from = minuteOf(heardThroughMs);
     this.#unheardFrom = pending ? Math.min(this.#unheardFrom, from) : from;
     this.#unheardThrough = Number.POSITIVE_INFINITY;
-    // With an older doubt still open, the id after this cut proves nothing about that one.
-    this.#healable = !pending;
     this.#cutId = this.#runs.highest;
-    if (this.#cutId === null) this.#healable = false;
   }
 
   /** The connection carries the symbol: whatever was traded after `timeMs` is heard. */
@@ -148,7 +140,9 @@ export class MinuteAggregator {
     const lowest = idBefore ?? fold?.firstId ?? idAfter;
     const highest = idAfter ?? fold?.lastId ?? idBefore;
     const contiguous = lowest === null || highest === null || lowest > highest || this.#runs.covers(lowest, highest);
-    const whole = !unheard && contiguous;
+    // Every id from one before the minute to one after it was seen: that outranks what the connection carried.
+    const proven = idBefore !== null && idAfter !== null;
+    const whole = contiguous && (!unheard || proven);
     const beforeMissing =
       idBefore !== null && !this.#runs.covers(idBefore, Math.max(idBefore, fold?.firstId ?? idAfter ?? idBefore));
     const doubtFrom = !unheard && beforeMissing ? this.#lastIdMinute : null;
@@ -156,7 +150,7 @@ export class MinuteAggregator {
     const afterMissing =
       fold !== null && idAfter !== null && !this.#runs.covers(fold.lastId, Math.max(fold.lastId, idAfter));
     const endHeard = fold !== null && !afterMissing && (!unheard || (heardAfterCut && this.#heardAgain()));
-    this.#advanceChain(openTime, fold, unheard, endHeard);
+    this.#advanceChain(openTime, fold, unheard && !whole);
     return {
       openTime,
       candle: fold?.candle(this.symbol, openTime, whole ? "complete" : "partial") ?? null,
@@ -176,26 +170,15 @@ export class MinuteAggregator {
     return this.#unheardThrough !== Number.POSITIVE_INFINITY;
   }
 
-  #advanceChain(openTime: number, fold: MinuteFold | null, unheard: boolean, endHeard: boolean): void {
-    if (fold !== null && (!unheard || endHeard)) {
+  /** Behind a cut that ids did not bridge the chain starts anew: what was lost there is the venue's to fill. */
+  #advanceChain(openTime: number, fold: MinuteFold | null, unheard: boolean): void {
+    if (fold !== null) {
       this.#lastId = Math.max(fold.lastId, this.#lastId ?? fold.lastId);
       this.#lastIdMinute = openTime;
       this.#runs.forgetBefore(this.#lastId);
-    } else if (unheard) {
-      this.#lastId = null;
     }
-  }
-
-  /** An own trade proves that the connection carried the symbol before it; ids in step prove that nothing was missed. */
-  #noteHeard(id: number, minute: number): void {
-    if (this.#unheardThrough < this.#nextClose) return;
-    if (this.#healable && this.#cutId !== null && id === this.#cutId + 1) {
-      this.#unheardFrom = Number.POSITIVE_INFINITY;
-      this.#unheardThrough = Number.NEGATIVE_INFINITY;
-      this.#healable = false;
-    } else if (minute < this.#unheardThrough) {
-      this.#unheardThrough = minute;
-    }
+    if (!unheard || this.#lastId === null) return;
+    if (!this.#heardAgain() || (this.#cutId !== null && this.#lastId <= this.#cutId)) this.#lastId = null;
   }
 
   #foldOf(minute: number): MinuteFold {

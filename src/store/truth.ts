@@ -28,7 +28,6 @@ export type Lane = "main" | "side";
  * bound is only a safety net here; `checkpoint` is called while the writer is idle.
  */
 const SETTINGS = { threads: "2", memory_limit: "1GB", wal_autocheckpoint: "256MB" };
-const CHECKPOINT_BYTES = 16 * 1024 * 1024;
 
 const STATE = `SELECT (SELECT coalesce(max(commit_seq), 0) FROM candle), (SELECT coalesce(max(revision_seq), 0) FROM candle_revision),
   (SELECT coalesce(max(gap_seq), 0) FROM feed_gap), epoch_ms(closed_through), environment FROM meta`;
@@ -40,6 +39,7 @@ const STATE = `SELECT (SELECT coalesce(max(commit_seq), 0) FROM candle), (SELECT
 export class Truth {
   readonly #layout: StoreLayout;
   readonly #deps: TruthDeps;
+  readonly #checkpointBytes: number;
   #database: Database | null = null;
   #main: Connection | null = null;
   #side: Connection | null = null;
@@ -49,9 +49,11 @@ export class Truth {
   #uncertain: TruthState | null = null;
   #storeId = "";
 
-  constructor(layout: StoreLayout, deps: TruthDeps) {
+  /** `checkpointBytes`: the log's length from which `checkpointIfDue` folds it into the file. */
+  constructor(layout: StoreLayout, deps: TruthDeps, checkpointBytes: number) {
     this.#layout = layout;
     this.#deps = deps;
+    this.#checkpointBytes = checkpointBytes;
   }
 
   get storeId(): string {
@@ -110,10 +112,10 @@ export class Truth {
     return this.#run("publish from the market store", lane, (connection) => connection.run(sql));
   }
 
-  /** Folds the log into the file where it has grown past 16 MB. A failure is fatal to DuckDB's instance, not to the data. */
+  /** Folds the log into the file where it has grown long. A failure is fatal to DuckDB's instance, not to the data. */
   async checkpointIfDue(): Promise<void> {
     const log = this.#deps.files.stat(this.#layout.marketWal);
-    if (log === null || log.sizeBytes < CHECKPOINT_BYTES) return;
+    if (log === null || log.sizeBytes < this.#checkpointBytes) return;
     await this.#run("checkpoint the market store", "main", (connection) => connection.run("CHECKPOINT"));
   }
 

@@ -16,13 +16,18 @@ import { Publication, type PublicationTuning } from "./publication.ts";
 import { candleColumns } from "./schema.ts";
 import { Truth, type TruthDeps, type TruthState } from "./truth.ts";
 
+export interface StoreTuning extends PublicationTuning {
+  /** DuckDB's log is folded into market.duckdb by `compact` once it is longer than this. */
+  readonly checkpointBytes: number;
+}
+
 export interface StoreWriterOptions {
   /** The data folder; made where it does not exist. */
   readonly folder: string;
   /** Fixed at creation; a store of another venue is refused. */
   readonly venue: string;
   readonly grant: WriterGrant;
-  readonly tuning?: Partial<PublicationTuning>;
+  readonly tuning?: Partial<StoreTuning>;
 }
 
 export interface StoreWriterDeps extends TruthDeps {
@@ -31,7 +36,12 @@ export interface StoreWriterDeps extends TruthDeps {
 }
 
 /** 262,144 rows are about 13 MB of Parquet: synced and hashed in some tens of ms, once in hours even with 1,000 symbols. */
-const TUNING: PublicationTuning = { deletionGraceMs: 10_000, maxSegmentRows: 262_144, mergeWidth: 16 };
+const TUNING: StoreTuning = {
+  deletionGraceMs: 10_000,
+  maxSegmentRows: 262_144,
+  mergeWidth: 16,
+  checkpointBytes: 16 * 1024 * 1024,
+};
 
 /** Calls that may wait for the one in progress. The commit pipeline has one or two; more is a caller that does not wait. */
 const MAX_WAITING_CALLS = 1000;
@@ -67,11 +77,12 @@ class MarketStoreWriter implements StoreWriter {
 
   constructor(options: StoreWriterOptions, deps: StoreWriterDeps) {
     const layout = storeLayout(options.folder);
+    const tuning = { ...TUNING, ...options.tuning };
     this.venue = options.venue;
     this.#folder = options.folder;
     this.#deps = deps;
-    this.#truth = new Truth(layout, deps);
-    this.#publication = new Publication(layout, this.#truth, deps, { ...TUNING, ...options.tuning });
+    this.#truth = new Truth(layout, deps, tuning.checkpointBytes);
+    this.#publication = new Publication(layout, this.#truth, deps, tuning);
   }
 
   get storeId(): string {

@@ -102,12 +102,18 @@ describe("Orders", () => {
     using folder = tempFolder();
     const host = hostOf(buyer);
     const rows = [0, 1, 2].map((minute) => candle("BTCUSDT", minute));
-    const core = runnerOf({ journal: journalIn(folder.path, bindingOf(host)), maker: host, market: new MemoryMarket(rows) });
+    const core = runnerOf({
+      journal: journalIn(folder.path, bindingOf(host)),
+      maker: host,
+      market: new MemoryMarket(rows),
+    });
     for (const { event, cursor } of deliveryAfter(rows, await core.start(0))) await core.handle(event, cursor);
     const reader = new URL("./fixtures/read-orders.ts", import.meta.url).pathname;
     const child = Bun.spawnSync([process.execPath, reader, folder.path]);
     const seen = JSON.parse(child.stdout.toString()) as Record<string, unknown>[];
-    expect(seen.map((order) => [order.symbol, order.openTime, order.side, order.quantity, order.price, order.status])).toEqual([
+    expect(
+      seen.map((order) => [order.symbol, order.openTime, order.side, order.quantity, order.price, order.status]),
+    ).toEqual([
       ["BTCUSDT", rows[0]?.openTime, "buy", "1.5", "100.01", "filled"],
       ["BTCUSDT", rows[1]?.openTime, "buy", "1.5", "100.01", "filled"],
       ["BTCUSDT", rows[2]?.openTime, "buy", "1.5", null, "open"],

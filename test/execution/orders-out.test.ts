@@ -96,7 +96,9 @@ describe("The paper broker", () => {
   });
 
   test("refuses a fee or slippage that is not from 0 to 1,000 basis points", () => {
-    expect(() => new PaperBroker({ feeBps: -1 })).toThrow("Bad paper feeBps: expected 0 to 1000 basis points, found -1");
+    expect(() => new PaperBroker({ feeBps: -1 })).toThrow(
+      "Bad paper feeBps: expected 0 to 1000 basis points, found -1",
+    );
     expect(() => new PaperBroker({ slippageBps: Number.NaN })).toThrow("slippageBps");
   });
 });

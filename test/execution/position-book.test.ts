@@ -77,7 +77,9 @@ test("Average price and PnL follow a position through adding, a partial close an
 });
 
 test("Prices in exponent form and tiny quantities stay plain decimals", () => {
-  const book = new PositionBook("X").after([{ side: "buy", quantity: "0.000000000000000001", price: "1e-7", fee: "0" }]);
+  const book = new PositionBook("X").after([
+    { side: "buy", quantity: "0.000000000000000001", price: "1e-7", fee: "0" },
+  ]);
   expect(book.position().quantity).toBe("0.000000000000000001");
   expect(book.row(1e-7).unrealisedPnl).toBe("0");
 });

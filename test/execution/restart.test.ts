@@ -3,8 +3,8 @@ import fc from "fast-check";
 import { platform } from "#platform";
 import { journalPath } from "../../src/execution/journal.ts";
 import { PaperBroker } from "../../src/execution/paper-broker.ts";
-import type { Strategy } from "../../src/strategy/contract.ts";
 import { BUILTIN_STRATEGIES } from "../../src/strategy/builtins.ts";
+import type { Strategy } from "../../src/strategy/contract.ts";
 import { tempFolder } from "../support/temp-folder.ts";
 import { Life } from "./support/crash.ts";
 import { deliveryAfter, MemoryMarket, randomRows } from "./support/market.ts";
@@ -39,7 +39,7 @@ describe("A runner killed at any step and started again", () => {
               expect(journalContents(path(rough.path))).toEqual(journalContents(path(calm.path)));
             },
           ),
-          { numRuns: 12 },
+          { numRuns: 6 },
         );
       }, 60_000);
     }
@@ -82,7 +82,13 @@ function withFrame(name: string, timeframe: "1m" | "5m"): Strategy {
 }
 
 /** One life of a runner over the whole market: true where it ended by itself, false where it died at its n-th step. */
-async function live(folder: string, strategy: Strategy, params: string, market: MemoryMarket, steps: number): Promise<boolean> {
+async function live(
+  folder: string,
+  strategy: Strategy,
+  params: string,
+  market: MemoryMarket,
+  steps: number,
+): Promise<boolean> {
   const life = new Life(steps);
   const host = hostOf(strategy, params);
   try {

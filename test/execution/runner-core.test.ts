@@ -34,11 +34,18 @@ function recorder(seen: string[], onCandle: (context: CandleContext<object, obje
   });
 }
 
-async function run(folder: string, strategy: Strategy, market: MemoryMarket, storeEnd: number, through = market.rows.length) {
+async function run(
+  folder: string,
+  strategy: Strategy,
+  market: MemoryMarket,
+  storeEnd: number,
+  through = market.rows.length,
+) {
   const host = hostOf(strategy);
   const core = runnerOf({ journal: journalIn(folder, bindingOf(host)), maker: host, market });
   const cursor = await core.start(storeEnd);
-  for (const { event, cursor: after } of deliveryAfter(market.rows.slice(0, through), cursor)) await core.handle(event, after);
+  for (const { event, cursor: after } of deliveryAfter(market.rows.slice(0, through), cursor))
+    await core.handle(event, after);
   return core;
 }
 
@@ -127,7 +134,11 @@ describe("A runner", () => {
     expect((await started).symbols.get("BTCUSDT")?.delivered).toBe(5);
     await core.close();
 
-    const stuck = runnerOf({ journal: journalIn(folder.path, bindingOf(host)), maker: hostOf(recorder([])), market: new MemoryMarket(rows, 12) });
+    const stuck = runnerOf({
+      journal: journalIn(folder.path, bindingOf(host)),
+      maker: hostOf(recorder([])),
+      market: new MemoryMarket(rows, 12),
+    });
     const waiting = stuck.start(0);
     await stuck.close();
     await expect(waiting).rejects.toThrow("Stopped while waiting for the history of BTCUSDT");
@@ -138,7 +149,11 @@ describe("A runner", () => {
     await (await run(folder.path, recorder([]), new MemoryMarket(rows), 10, 15)).close();
     const other = rows.map((row) => (row.commitSeq === 12 ? { ...row, close: 100.5 } : row));
     const host = hostOf(recorder([]));
-    const core = runnerOf({ journal: journalIn(folder.path, bindingOf(host)), maker: host, market: new MemoryMarket(other) });
+    const core = runnerOf({
+      journal: journalIn(folder.path, bindingOf(host)),
+      maker: host,
+      market: new MemoryMarket(other),
+    });
     await expect(core.start(0)).rejects.toThrow("are not those this runner decided on");
     expect(core.status().state).toBe("halted");
     await core.close();
@@ -171,12 +186,22 @@ describe("A runner", () => {
 
 describe("A strategy that fails", () => {
   const failures: readonly (readonly [string, unknown, string])[] = [
-    ["throws", () => { throw new Error("out of luck"); }, "out of luck"],
+    [
+      "throws",
+      () => {
+        throw new Error("out of luck");
+      },
+      "out of luck",
+    ],
     ["returns a number", () => 7, "neither a list of decisions nor undefined"],
     ["returns a quantity of zero", () => [{ side: "buy", quantity: "0" }], "decimal above zero"],
     ["returns a quantity as a number", () => [{ side: "buy", quantity: 1 }], "not a decimal string"],
     ["returns an unknown side", () => [{ side: "hold", quantity: "1" }], "neither"],
-    ["returns more decisions than it may", () => Array.from({ length: 9 }, () => ({ side: "buy", quantity: "1" })), "9 decisions"],
+    [
+      "returns more decisions than it may",
+      () => Array.from({ length: 9 }, () => ({ side: "buy", quantity: "1" })),
+      "9 decisions",
+    ],
   ];
   for (const [what, act, reason] of failures) {
     test(`that ${what}: no further orders, the candles go on, and a restart comes to the same`, async () => {
@@ -219,7 +244,9 @@ describe("A runner process", () => {
     }
     const last = start(rough, 0);
     expect([await calm.exited, await last.exited]).toEqual([0, 0]);
-    expect(journalContents(journalPath(rough, "tester"))).toEqual(journalContents(journalPath(folder.join("calm"), "tester")));
+    expect(journalContents(journalPath(rough, "tester"))).toEqual(
+      journalContents(journalPath(folder.join("calm"), "tester")),
+    );
     expect(readOrders(platform.openSqlite, journalPath(rough, "tester")).length).toBeGreaterThan(5);
   }, 60_000);
 });

@@ -153,7 +153,8 @@ describe("Orders to a venue", () => {
     const host = hostOf(buyer([0]));
     const journal = journalIn(other.path, bindingOf(host, LIVE));
     const core = runnerOf({ journal, maker: host, market, broker: venue });
-    for (const { event, cursor } of deliveryAfter(rows.slice(0, 1), await core.start(0))) await core.handle(event, cursor);
+    for (const { event, cursor } of deliveryAfter(rows.slice(0, 1), await core.start(0)))
+      await core.handle(event, cursor);
     await core.close();
     expect(statuses(other.path)).toEqual(["expired"]);
     expect(venue.orders.length).toBe(2);
@@ -220,6 +221,6 @@ test("Invariant 5 (decide once, intent before order): whatever step a runner die
         expect(orders.filter((order) => !final.has(order.status))).toEqual([]);
       },
     ),
-    { numRuns: 40 },
+    { numRuns: 20 },
   );
 }, 60_000);

@@ -1,11 +1,11 @@
 import { expect, test } from "bun:test";
 import { rmSync, writeFileSync } from "node:fs";
+import { platform } from "#platform";
 import type { StoredCandle } from "../../src/core/candle.ts";
 import { encodeManifest, type Manifest } from "../../src/store/manifest.ts";
+import { openStoreReader } from "../../src/store/reader.ts";
 import { tempFolder } from "../support/temp-folder.ts";
 import { batch, candle, deliverAll, failureOf, fill, openReader, openWriter, START, storeDeps } from "./support.ts";
-import { openStoreReader } from "../../src/store/reader.ts";
-import { platform } from "#platform";
 
 test("A reader opened before the store exists says so, and sees the store once it is there", async () => {
   using folder = tempFolder();
@@ -132,6 +132,8 @@ test("Readers polling while segments are merged and deleted see no error, no dup
       after = page?.throughSeq ?? after;
       const again = await reader.history("A", START, START + 86_400_000);
       expect(again.map((row) => row.openTime)).toEqual(again.map((_, minute) => START + minute * 60_000));
+      // A poll that finds nothing new resolves without ever leaving the event loop's turn.
+      await new Promise((resolve) => setTimeout(resolve, 1));
     }
     await reader.close();
     return seen;

@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
 import { readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { platform } from "#platform";
 import type { Files } from "../../src/core/env.ts";
 import { FabricError } from "../../src/core/errors.ts";
-import { platform } from "#platform";
 import { eventually } from "../support/eventually.ts";
 import { tempFolder } from "../support/temp-folder.ts";
 import { batch, candle, deliverAll, failureOf, fill, keepingLog, openReader, openWriter, START } from "./support.ts";
@@ -110,7 +110,7 @@ test("Files merged away stay for the grace period, and a start sweeps what a kil
   writeFileSync(`${folder.path}/published/manifest.json.123-4.tmp`, "torn");
   const second = await openWriter(folder.path, { tuning: { deletionGraceMs: 0 } });
   await eventually(() => segmentFiles(folder.path).length === 1);
-  expect(readdirSync(`${folder.path}/published`)).toEqual(["manifest.json", "segments"]);
+  expect(readdirSync(`${folder.path}/published`).sort()).toEqual(["manifest.json", "segments"]);
   await second.close();
 });
 
@@ -187,7 +187,11 @@ for (const [name, damage] of Object.entries(MANIFEST_DAMAGES)) {
 test("A seal that fails publishes nothing, loses nothing, and works when repeated", async () => {
   using folder = tempFolder();
   const log = keepingLog();
-  const writer = await openWriter(folder.path, { log, files: filesThatFail("manifest.json", 2), tuning: { deletionGraceMs: 0 } });
+  const writer = await openWriter(folder.path, {
+    log,
+    files: filesThatFail("manifest.json", 2),
+    tuning: { deletionGraceMs: 0 },
+  });
   await writer.commit(batch([candle("A", 0)]));
   for (let attempt = 0; attempt < 2; attempt++) expect((await failureOf(() => writer.seal())).code).toBe("io");
   await writer.commit(batch([candle("A", 1)]));
@@ -205,7 +209,8 @@ function filesThatFail(name: string, times: number): Files {
   return {
     ...platform.files,
     writeDurably(path, data) {
-      if (path.endsWith(name) && writes++ > 0 && left-- > 0) throw new FabricError("io", `Cannot write ${path}: no space`);
+      if (path.endsWith(name) && writes++ > 0 && left-- > 0)
+        throw new FabricError("io", `Cannot write ${path}: no space`);
       platform.files.writeDurably(path, data);
     },
   };

@@ -6,9 +6,8 @@ import { FabricError } from "../../src/core/errors.ts";
 import type { StoreReader, StoreWriter } from "../../src/store/contract.ts";
 import { grantWriter } from "../../src/store/grant.ts";
 import { declareRole } from "../../src/store/guard.ts";
-import type { PublicationTuning } from "../../src/store/publication.ts";
 import { openStoreReader } from "../../src/store/reader.ts";
-import { openStoreWriter } from "../../src/store/writer.ts";
+import { openStoreWriter, type StoreTuning } from "../../src/store/writer.ts";
 
 export const START = Date.UTC(2025, 0, 1);
 
@@ -26,7 +25,7 @@ export function storeDeps(log: Log = keepingLog(), files: Files = platform.files
 /** Opens a writer in this test process, which is market-data in every test of this room. */
 export function openWriter(
   folder: string,
-  options: { venue?: string; tuning?: Partial<PublicationTuning>; log?: Log; files?: Files } = {},
+  options: { venue?: string; tuning?: Partial<StoreTuning>; log?: Log; files?: Files } = {},
 ): Promise<StoreWriter> {
   declareRole("market-data");
   const { venue = "binance", tuning = {}, log, files } = options;

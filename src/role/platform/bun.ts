@@ -13,6 +13,8 @@ interface SocketData {
 }
 
 const MAX_REQUEST_BYTES = 64 * 1024;
+/** A connection on which nothing moves is dropped after this; SSE heartbeats come every 5 s, so only the dead are. */
+const IDLE_SECONDS = 30;
 /** A client whose unsent bytes pass this is closed by the runtime, whatever the handler does. */
 const MAX_SOCKET_BACKLOG_BYTES = 64 * 1024 * 1024;
 
@@ -21,7 +23,8 @@ const serve: Serve = (options) => {
     Bun.serve<SocketData>({
       hostname: options.host,
       port: options.port,
-      idleTimeout: 0,
+      idleTimeout: IDLE_SECONDS,
+      development: false,
       maxRequestBodySize: MAX_REQUEST_BYTES,
       fetch(request, server) {
         const handlers = wantsUpgrade(request) ? options.upgrade?.(request) : null;

@@ -56,7 +56,8 @@ export function randomRows(seed: number, symbols: readonly string[], minutes: nu
       const open = heads.get(symbol)?.close ?? 100;
       const kind = random();
       if (kind < 0.04) {
-        if (random() < 0.5) push({ ...candle(symbol, minute), provenance: "imported", openTime: START - (rows.length + 1) * MINUTE_MS });
+        if (random() < 0.5)
+          push({ ...candle(symbol, minute), provenance: "imported", openTime: START - (rows.length + 1) * MINUTE_MS });
         continue;
       }
       const quiet = kind < 0.25;

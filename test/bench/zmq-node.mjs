@@ -1,0 +1,39 @@
+// zeromq.js on Node: zmq-node.mjs send|receive throughput|latency COUNT [ADDRESS].
+import { once } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Publisher, Subscriber } from "zeromq";
+
+const [, , how, what, countText, address] = process.argv;
+const count = Number(countText);
+const latency = what === "latency";
+const frame = (number) => `t ${number} `.padEnd(128, "x");
+
+if (how === "send") {
+  const pub = new Publisher({ sendHighWaterMark: 0 });
+  await pub.bind("tcp://127.0.0.1:*");
+  console.log(pub.lastEndpoint);
+  await once(process.stdin, "data");
+  for (let n = 0; n < count; n++) {
+    await pub.send(frame(latency ? process.hrtime.bigint() : n));
+    if (latency) await sleep(1);
+  }
+  await once(process.stdin, "end");
+} else {
+  const sub = new Subscriber({ receiveHighWaterMark: 0 });
+  sub.subscribe();
+  sub.connect(address);
+  console.log("ready");
+  const taken = [];
+  let start = 0n;
+  let n = 0;
+  for await (const [bytes] of sub) {
+    if (n++ === 0) start = process.hrtime.bigint();
+    if (latency) taken.push(Number(process.hrtime.bigint() - BigInt(bytes.toString().split(" ")[1])));
+    if (n === count) break;
+  }
+  taken.sort((a, b) => a - b);
+  const seconds = Number(process.hrtime.bigint() - start) / 1e9;
+  const report = { p50: taken[count >> 1] / 1e3, p99: taken[Math.floor(count * 0.99)] / 1e3 };
+  console.log(JSON.stringify(latency ? report : { perSecond: (count - 1) / seconds }));
+}
+process.exit(0);
