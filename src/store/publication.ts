@@ -2,10 +2,10 @@ import type { Files, Log, Random, Timer, Timers } from "../core/env.ts";
 import { assert, FabricError, messageOf } from "../core/errors.ts";
 import { planMerge } from "./compaction.ts";
 import { SCHEMA_VERSION, type SymbolHead } from "./contract.ts";
-import { literal } from "./duckdb.ts";
 import type { StoreLayout } from "./layout.ts";
 import { encodeManifest, headRows, type Manifest, readManifest, type Segment } from "./manifest.ts";
-import { KIND_TABLES, SEGMENT_KINDS, type SegmentKind } from "./schema.ts";
+import { SEGMENT_KINDS, type SegmentKind } from "./schema.ts";
+import { writeSegment } from "./segment-file.ts";
 import type { Lane, Truth } from "./truth.ts";
 
 export interface PublicationDeps {
@@ -174,39 +174,14 @@ export class Publication {
   }
 
   async #write(kind: SegmentKind, first: number, last: number, lane: Lane): Promise<Segment> {
-    const { table, seq, time } = KIND_TABLES[kind];
-    const where = `FROM ${table} WHERE ${seq} BETWEEN ${first} AND ${last}`;
     const file = `${kind}-${padded(first)}-${padded(last)}-${this.#deps.random.uuid().slice(0, 8)}.parquet`;
     const [path, temporary] = [this.#pathOf(file), this.#pathOf(`${file}.tmp`)];
     try {
-      await this.#truth.copy(
-        `COPY (SELECT * ${where} ORDER BY ${seq}) TO ${literal(temporary)} (FORMAT parquet, USE_TMP_FILE false)`,
-        lane,
-      );
+      const written = await writeSegment({ kind, first, last, path: temporary }, this.#truth, lane);
       this.#deps.files.sync(temporary);
-      const stat = this.#deps.files.stat(temporary);
       const sha256 = this.#deps.files.sha256(temporary);
-      const [found] = await this.#truth.rows(
-        `SELECT count(*), epoch_ms(min(${time})), epoch_ms(max(${time})) ${where}`,
-        lane,
-      );
-      const rows = Number(found?.[0]);
-      assert(rows === last - first + 1, `${table} numbers ${first} to ${last} without holes, found ${rows} rows`);
       this.#deps.files.rename(temporary, path);
-      const [minOpenTime, maxOpenTime] = [Number(found?.[1]), Number(found?.[2])];
-      const bytes = stat?.sizeBytes ?? 0;
-      return {
-        file,
-        kind,
-        firstSeq: first,
-        lastSeq: last,
-        rows,
-        bytes,
-        sha256,
-        minOpenTime,
-        maxOpenTime,
-        settled: false,
-      };
+      return { file, kind, firstSeq: first, lastSeq: last, ...written, sha256, settled: false };
     } catch (error) {
       this.#remove(`${file}.tmp`);
       throw error;

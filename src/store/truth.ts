@@ -107,9 +107,9 @@ export class Truth {
     return this.#run("read the market store", lane, (connection) => connection.rows(sql));
   }
 
-  /** Runs a COPY … TO. */
-  copy(sql: string, lane: Lane): Promise<void> {
-    return this.#run("publish from the market store", lane, (connection) => connection.run(sql));
+  /** Runs a COPY … TO; gives what it answers. */
+  copy(sql: string, lane: Lane): Promise<readonly (readonly Cell[])[]> {
+    return this.#run("publish from the market store", lane, (connection) => connection.rows(sql));
   }
 
   /** Folds the log into the file where it has grown long. A failure is fatal to DuckDB's instance, not to the data. */

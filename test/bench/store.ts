@@ -94,6 +94,7 @@ async function timed(name: string, run: () => Promise<unknown>): Promise<void> {
 
 function report(name: string, values: readonly number[]): void {
   const sorted = [...values].sort((one, other) => one - other);
-  const at = (share: number) => (sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0).toFixed(2);
+  const at = (share: number) =>
+    (sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0).toFixed(2);
   console.log(`${name}: p50 ${at(0.5)} ms, p99 ${at(0.99)} ms, max ${at(1)} ms`);
 }

@@ -32,8 +32,9 @@ async function send(): Promise<void> {
   const publisher = new ZmqPublisher({ endpoints, sendHighWaterMark: NO_BOUND }, deps);
   console.log(publisher.endpoints[0]);
   await once(process.stdin, "data");
+  const body = "x".repeat(126);
   for (let n = 0; n < count; n++) {
-    publisher.publish("t", `${latency ? nowNs() : n} `.padEnd(126, "x"));
+    publisher.publish("t", latency ? `${nowNs()} `.padEnd(126, "x") : body);
     if (latency) await Bun.sleep(1);
   }
   await once(process.stdin, "end");

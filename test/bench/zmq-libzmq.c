@@ -37,8 +37,9 @@ static void sender(void *socket, int latency, int count) {
   printf("%s\n", address);
   fflush(stdout);
   if (!fgets(line, sizeof line, stdin)) return;
+  frame(bytes, 0);
   for (int n = 0; n < count; n++) {
-    frame(bytes, latency ? now_ns() : n);
+    if (latency) frame(bytes, now_ns());
     send_bytes(socket, bytes, BYTES, DONTWAIT);
     if (latency) usleep(1000);
   }

@@ -6,7 +6,8 @@ import { Publisher, Subscriber } from "zeromq";
 const [, , how, what, countText, address] = process.argv;
 const count = Number(countText);
 const latency = what === "latency";
-const frame = (number) => `t ${number} `.padEnd(128, "x");
+const timed = () => `t ${process.hrtime.bigint()} `.padEnd(128, "x");
+const fixed = Buffer.from("t ".padEnd(128, "x"));
 
 if (how === "send") {
   const pub = new Publisher({ sendHighWaterMark: 0 });
@@ -14,7 +15,7 @@ if (how === "send") {
   console.log(pub.lastEndpoint);
   await once(process.stdin, "data");
   for (let n = 0; n < count; n++) {
-    await pub.send(frame(latency ? process.hrtime.bigint() : n));
+    await pub.send(latency ? timed() : fixed);
     if (latency) await sleep(1);
   }
   await once(process.stdin, "end");

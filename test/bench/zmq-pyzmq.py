@@ -12,15 +12,18 @@ socket.setsockopt(zmq.SNDHWM, 0)
 socket.setsockopt(zmq.RCVHWM, 0)
 
 
-def frame(number):
-    return (b"t %d " % number).ljust(128, b"x")
+fixed = b"t ".ljust(128, b"x")
+
+
+def timed():
+    return (b"t %d " % time.monotonic_ns()).ljust(128, b"x")
 
 
 if how == "send":
     print(f"tcp://127.0.0.1:{socket.bind_to_random_port('tcp://127.0.0.1')}", flush=True)
     sys.stdin.readline()
     for n in range(count):
-        socket.send(frame(time.monotonic_ns() if latency else n), zmq.DONTWAIT)
+        socket.send(timed() if latency else fixed, zmq.DONTWAIT)
         if latency:
             time.sleep(0.001)
     sys.stdin.readline()

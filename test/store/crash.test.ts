@@ -147,7 +147,7 @@ describe.skipIf(!canMount)("On a disk that is full", () => {
     const writer = await openWriter(folder, { log, tuning: { checkpointBytes: 1 } });
     await writer.commit(close(0));
     await writer.seal();
-    writeFileSync(`${MOUNT}/ballast`, new Uint8Array(3 * 1024 * 1024));
+    writeFileSync(`${MOUNT}/ballast`, Buffer.alloc(3 * 1024 * 1024));
     let minute = 1;
     const failure = await failureOf(async () => {
       for (; minute < 2000; minute++) await writer.commit(close(minute));
@@ -185,10 +185,16 @@ describe.skipIf(!canMount)("On a disk that is full", () => {
     const writer = await openWriter(folder);
     const published: number[] = [];
     const pipeline = new CommitPipeline(
-      { writer, onCommitted: (rows) => published.push(...rows.map((row) => row.commitSeq)), maxWaitingRows: 2000 },
+      {
+        writer,
+        onCommitted: (rows) => {
+          published.push(...rows.map((row) => row.commitSeq));
+        },
+        maxWaitingRows: 2000,
+      },
       { timers: platform.timers, clock: platform.clock, log: keepingLog() },
     );
-    writeFileSync(`${MOUNT}/ballast`, new Uint8Array(4 * 1024 * 1024));
+    writeFileSync(`${MOUNT}/ballast`, Buffer.alloc(4 * 1024 * 1024));
     let minute = 0;
     while (pipeline.state.kind === "writable") {
       if (pipeline.offer(close(minute)) === "accepted") minute++;

@@ -14,7 +14,7 @@ export function dashboardFiles(): DashboardAssets {
   const assets = new Map<string, Asset>();
   for (const [path, { file, contentType }] of Object.entries(FILES)) {
     const from =
-      embedded?.assets.get(path) ?? fileURLToPath(new URL(`../../../dist/dashboard/${file}`, import.meta.url));
+      embedded?.assets.get(path) ?? fileURLToPath(new URL(`../../../dist/dashboard/${file}`, import.meta.url).href);
     if (embedded || existsSync(from)) assets.set(path, { body: readFileSync(from), contentType });
   }
   if (!assets.has("/")) {

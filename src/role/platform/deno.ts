@@ -77,6 +77,6 @@ export const platform: Platform = {
     return import(pathToFileURL(path).href);
   },
   selfCommand() {
-    return [process.execPath, "run", "-A", fileURLToPath(new URL("../../../cmd/fabric.ts", import.meta.url))];
+    return [process.execPath, "run", "-A", fileURLToPath(new URL("../../../cmd/fabric.ts", import.meta.url).href)];
   },
 };

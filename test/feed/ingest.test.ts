@@ -1,0 +1,240 @@
+import { describe, expect, test } from "bun:test";
+import { MINUTE_MS } from "../../src/core/time.ts";
+import type { Trade } from "../../src/feed/contract.ts";
+import type { MarketIngestOptions } from "../../src/feed/ingest-state.ts";
+import { MAX_QUEUED_MINUTES, MarketIngest } from "../../src/feed/market-ingest.ts";
+import { Collected, quietLog } from "./support.ts";
+import { ScriptedFeed, VirtualTime } from "./virtual-world.ts";
+
+const START = 1_735_689_600_000;
+const BTC = "BTCUSDT";
+
+function trade(id: number, offsetMs: number, more: Partial<Trade> = {}): Trade {
+  return {
+    symbol: BTC,
+    id,
+    price: String(100 + id),
+    quantity: "1.5",
+    timeMs: START + offsetMs,
+    buyerIsMaker: false,
+    ...more,
+  };
+}
+
+async function scene(market: readonly Trade[], more: Partial<MarketIngestOptions> = {}) {
+  const time = new VirtualTime(START);
+  const feed = new ScriptedFeed(time, market);
+  const out = new Collected();
+  const ingest = new MarketIngest(
+    {
+      symbols: [BTC],
+      heads: new Map(),
+      closedThrough: null,
+      historyMinutes: 0,
+      emit: (batch) => {
+        out.batches.push(batch);
+        return "accepted";
+      },
+      revise: (candles) => out.revised.push(...candles),
+      ...more,
+    },
+    { feed, clock: time.clock, timers: time.timers, random: time.random, log: quietLog },
+  );
+  void ingest.run();
+  const connect = (sinceMs = time.now) => {
+    feed.sink?.onConnected([BTC]);
+    feed.sink?.onHeardSince?.([BTC], sinceMs);
+  };
+  const give = async (row: Trade) => {
+    await time.moveTo(row.timeMs);
+    feed.sink?.onTrade(row);
+  };
+  const quiet = async (offsetMs: number) => {
+    await time.moveTo(START + offsetMs);
+    feed.sink?.onQuiet([BTC], START + offsetMs);
+  };
+  return { time, feed, out, ingest, connect, give, quiet };
+}
+
+const shown = (out: Collected) =>
+  out.candles.map((row) => [(row.openTime - START) / MINUTE_MS, row.provenance, row.trades]);
+
+describe("Market ingest", () => {
+  test("a minute without its beginning waits for the venue, newer ones wait behind it, and each comes once", async () => {
+    const market = [trade(1, 1000), trade(2, 61_000), trade(3, 121_000)];
+    const { out, feed, time, connect, give, quiet } = await scene(market);
+    feed.restUp = false;
+    connect(START + 500);
+    for (const row of market) await give(row);
+    await quiet(181_000);
+    expect(out.candles).toEqual([]);
+    feed.restUp = true;
+    await time.moveTo(START + 190_000);
+    expect(shown(out)).toEqual([
+      [0, "backfilled", 1],
+      [1, "complete", 1],
+      [2, "complete", 1],
+    ]);
+    expect(out.batches.at(-1)?.closedThrough).toBe(START + 2 * MINUTE_MS);
+  });
+
+  test("when the wait is over, what was seen is partial, what was not is a gap, and nothing is invented behind a gap", async () => {
+    const market = [trade(1, 1000), trade(2, 241_000), trade(3, 301_000)];
+    const { out, feed, time, connect, give, quiet } = await scene(market, { backfillWaitMs: 3000 });
+    feed.restUp = false;
+    connect();
+    await give(trade(1, 1000));
+    await quiet(61_000);
+    await time.moveTo(START + 70_000);
+    feed.sink?.onInterrupted([BTC], "cut");
+    await time.moveTo(START + 200_000);
+    connect();
+    await quiet(239_000);
+    for (const row of market.slice(1)) await give(row);
+    await quiet(361_000);
+    await time.moveTo(START + 420_000);
+    expect(shown(out)).toEqual([
+      [0, "partial", 1],
+      [4, "complete", 1],
+      [5, "complete", 1],
+    ]);
+    expect(
+      out.gaps.map((gap) => [(gap.fromOpenTime - START) / MINUTE_MS, (gap.toOpenTime - START) / MINUTE_MS]),
+    ).toEqual([[1, 3]]);
+    expect(out.gaps[0]?.reason).toContain("no answer (waited 3 s)");
+  });
+
+  test("a quiet minute is empty at the previous close, and only while the feed proves itself alive", async () => {
+    const { out, connect, give, quiet, time } = await scene([trade(1, 1000), trade(2, 61_000)]);
+    connect(START - MINUTE_MS);
+    await give(trade(1, 1000));
+    await give(trade(2, 61_000));
+    await time.moveTo(START + 400_000);
+    expect(shown(out)).toEqual([[0, "complete", 1]]);
+    await quiet(240_600);
+    expect(shown(out)).toEqual([
+      [0, "complete", 1],
+      [1, "complete", 1],
+      [2, "empty", 0],
+      [3, "empty", 0],
+    ]);
+    expect(out.candles[3]).toMatchObject({ open: 102, high: 102, low: 102, close: 102, volume: 0, firstTradeId: null });
+  });
+
+  test("a hole in the ids sends the minutes it touches to the venue and revises the one that was committed", async () => {
+    const market = [trade(1, 1000), trade(2, 59_000), trade(3, 61_000), trade(4, 62_000), trade(5, 121_000)];
+    const { out, ingest, connect, give, quiet, time } = await scene(market);
+    connect(START - MINUTE_MS);
+    await give(trade(1, 1000));
+    await quiet(60_600);
+    expect(shown(out)).toEqual([[0, "complete", 1]]);
+    await give(trade(4, 62_000));
+    await give(trade(5, 121_000));
+    await quiet(180_600);
+    await time.moveTo(START + 190_000);
+    expect(shown(out)).toEqual([
+      [0, "complete", 1],
+      [1, "backfilled", 2],
+      [2, "complete", 1],
+    ]);
+    expect(out.revised.map((row) => [row.openTime, row.trades])).toEqual([[START, 2]]);
+    expect(ingest.state().counters["holes.total"]).toBe(1);
+  });
+
+  test("ids that are no market trades leave no hole", async () => {
+    const { out, feed, connect, give, quiet } = await scene([]);
+    connect(START - MINUTE_MS);
+    await give(trade(1, 1000));
+    feed.sink?.onOmitted?.(BTC, 2, 3, START + 2000);
+    await give(trade(4, 3000));
+    await quiet(60_600);
+    expect(shown(out)).toEqual([[0, "complete", 2]]);
+  });
+
+  test("a restart continues without the venue where the ids prove that nothing was missed", async () => {
+    const heads = new Map([[BTC, { lastOpenTime: START - MINUTE_MS, lastClose: 100, lastTradeId: 10 }]]);
+    const { out, feed, connect, give } = await scene([], { heads });
+    feed.restUp = false;
+    connect(START + 30_000);
+    await give(trade(11, 30_100));
+    await give(trade(12, 61_000));
+    expect(shown(out)).toEqual([[0, "complete", 1]]);
+    expect(feed.klineRequests).toBe(0);
+  });
+
+  test("minutes that the store holds are counted as repeats and never put out again", async () => {
+    const heads = new Map([[BTC, { lastOpenTime: START + MINUTE_MS, lastClose: 100, lastTradeId: 2 }]]);
+    const { out, ingest, connect, give, quiet } = await scene([], { heads });
+    connect(START - MINUTE_MS);
+    for (const row of [trade(1, 1000), trade(2, 61_000), trade(3, 121_000)]) await give(row);
+    await quiet(180_600);
+    expect(shown(out)).toEqual([[2, "complete", 1]]);
+    expect(ingest.state().counters["repeats.total"]).toBe(2);
+  });
+
+  test("a trade that comes after its minute closed is counted, and the minute re-checked", async () => {
+    const market = [trade(1, 1000), trade(2, 59_900), trade(3, 61_000)];
+    const { out, ingest, connect, give, time } = await scene(market);
+    connect(START - MINUTE_MS);
+    await give(trade(1, 1000));
+    await time.moveTo(START + 60_600);
+    ingest.state();
+    await give(trade(3, 61_000, { id: 3 }));
+    await time.moveTo(START + 62_000);
+    const { counters } = ingest.state();
+    expect(counters["late.total"]).toBe(0);
+    await give(trade(2, 59_900));
+    expect(ingest.state().counters["late.total"]).toBe(1);
+    await time.moveTo(START + 70_000);
+    // Id 2 was missing when the minute closed, so the venue was asked for it in the first place.
+    expect(shown(out)).toEqual([[0, "backfilled", 2]]);
+  });
+
+  test("a kline whose trade count does not fit the ids around it is not final yet", async () => {
+    const market = [trade(1, 1000), trade(2, 61_000), trade(3, 62_000), trade(4, 121_000), trade(5, 181_000)];
+    const { out, ingest, feed, connect, give, time } = await scene(market);
+    connect(START - MINUTE_MS);
+    await give(trade(1, 1000));
+    await give(trade(2, 61_000));
+    await give(trade(4, 121_000));
+    const honest = feed.klines.bind(feed);
+    let early = 2;
+    feed.klines = async (symbol, from, to) => {
+      const rows = await honest(symbol, from, to);
+      return early-- > 0 ? rows.map((row) => ({ ...row, trades: Math.max(0, row.trades - 1) })) : rows;
+    };
+    await give(trade(5, 181_000));
+    await time.moveTo(START + 200_000);
+    expect(ingest.state().counters["backfill.mismatches.total"]).toBeGreaterThan(0);
+    expect(shown(out).slice(0, 2)).toEqual([
+      [0, "complete", 1],
+      [1, "backfilled", 2],
+    ]);
+  });
+
+  test(`at most ${MAX_QUEUED_MINUTES} minutes wait behind one; then it is given up`, async () => {
+    const { out, ingest, feed, connect, give } = await scene([], { backfillWaitMs: 1e9 });
+    feed.restUp = false;
+    connect(START + 100);
+    await give(trade(1, 1000));
+    for (let minute = 1; minute <= MAX_QUEUED_MINUTES + 2; minute++) await give(trade(minute + 1, minute * MINUTE_MS));
+    expect(ingest.state().counters["overflows.total"]).toBe(1);
+    expect(shown(out)[0]).toEqual([0, "partial", 1]);
+    expect(out.candles.length).toBeGreaterThanOrEqual(MAX_QUEUED_MINUTES);
+  });
+
+  test("says per symbol how far it is and what waits", async () => {
+    const { ingest, feed, connect, give, quiet } = await scene([]);
+    feed.restUp = false;
+    connect(START + 100);
+    await give(trade(1, 1000));
+    await quiet(181_000);
+    expect(ingest.state()).toMatchObject({
+      phase: "running",
+      reason: null,
+      symbols: [{ symbol: BTC, connected: true, resolvedThrough: START - MINUTE_MS, lagMs: 3 * MINUTE_MS, waiting: 3 }],
+    });
+    await ingest.stop();
+    expect(ingest.state().phase).toBe("stopped");
+  });
+});
