@@ -2,6 +2,7 @@ import type { Clock, Log } from "../core/env.ts";
 import { messageOf } from "../core/errors.ts";
 import type { Frame } from "../core/topic.ts";
 import type { FrameBatch, SubCounters, SubSocket, ZmqBackend, ZmqStatus } from "../zmq/contract.ts";
+import { decodeBatch } from "./decode-batch.ts";
 import { MessageStream } from "./message-stream.ts";
 import { RateLimitedLog } from "./rate-limited-log.ts";
 import { StatusStream } from "./status-stream.ts";
@@ -20,8 +21,6 @@ export interface SubscriberCounters extends SubCounters {
   /** Messages not taken because the iterator had been ended. */
   readonly discarded: number;
 }
-
-const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /**
  * A SUB socket read in the background. Safe to open before any publisher; survives their death and return. Messages come
@@ -115,7 +114,8 @@ export class ZmqSubscriber implements AsyncIterable<Frame>, AsyncDisposable {
   }
 
   #receive(batch: FrameBatch, done: () => void): void {
-    const messages = this.#decode(batch);
+    const { messages, undecodable } = decodeBatch(batch, this.#options.conflate === "topic");
+    this.#undecodable += undecodable;
     const { onMessage, onMessages } = this.#options;
     if (!onMessage && !onMessages) {
       this.#stream.offer({ messages, done });
@@ -124,16 +124,6 @@ export class ZmqSubscriber implements AsyncIterable<Frame>, AsyncDisposable {
     if (onMessages && messages.length > 0) this.#guard("onMessages", onMessages, messages);
     if (onMessage) for (const message of messages) this.#guard("onMessage", onMessage, message);
     done();
-  }
-
-  #decode(batch: FrameBatch): readonly Frame[] {
-    const messages: Frame[] = [];
-    for (let at = 0; at < batch.length; at++) {
-      const message = splitFrame(batch.frame(at));
-      if (message) messages.push(message);
-      else this.#undecodable++;
-    }
-    return messages;
   }
 
   #hear(status: ZmqStatus): void {
@@ -162,16 +152,5 @@ export class ZmqSubscriber implements AsyncIterable<Frame>, AsyncDisposable {
     } catch (error) {
       fail(error);
     }
-  }
-}
-
-/** One decoding and two slices cost half of two decodings. Null where the bytes are not UTF-8. */
-function splitFrame(bytes: Uint8Array): Frame | null {
-  try {
-    const text = decoder.decode(bytes);
-    const space = text.indexOf(" ");
-    return { topic: text.slice(0, space), body: text.slice(space + 1) };
-  } catch {
-    return null;
   }
 }

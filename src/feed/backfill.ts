@@ -145,6 +145,11 @@ export class Backfill {
       this.counters.mismatches++;
       return "the venue's trade count does not fit the trade ids around it yet";
     }
+    if (klines.length === 0 && track.fresh && slot.seen === null) {
+      // History that the venue does not have; the symbol begins with what is traded now.
+      track.skip(through);
+      return "progress";
+    }
     if (klines.length === 0) {
       this.counters.unfinished++;
       return "the venue has no final klines for these minutes";

@@ -319,10 +319,12 @@ export class MarketIngest {
     this.#closedThrough = closedThrough;
   }
 
+  /** Null until every fresh symbol has its history: a new consumer starts where this is first told (see the provider). */
   #advanceClosed(): number | null {
     let through = Number.POSITIVE_INFINITY;
     for (const track of this.#tracks.values()) {
       if (track.resolvedThrough === null) return this.#closedThrough;
+      if (this.#closedThrough === null && track.resolvedThrough < (track.historyThrough ?? 0)) return null;
       if (track.resolvedThrough < through) through = track.resolvedThrough;
     }
     return Math.max(through, this.#closedThrough ?? through);

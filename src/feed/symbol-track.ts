@@ -41,6 +41,8 @@ export class SymbolTrack {
   connected = false;
   /** Every minute up to this one has its row or gap, or lies before the symbol's first. */
   resolvedThrough: number | null;
+  /** The last minute of history that a fresh symbol starts with; null where it has a head, or before `begin`. */
+  historyThrough: number | null = null;
   readonly #recording: boolean;
   #queue: Slot[] = [];
   #candles: Candle[] = [];
@@ -64,6 +66,7 @@ export class SymbolTrack {
     const next = this.head === null ? minute - historyMinutes * MINUTE_MS : this.head.lastOpenTime + MINUTE_MS;
     this.aggregator = new MinuteAggregator(this.symbol, next, this.head?.lastTradeId ?? null);
     this.resolvedThrough = next - MINUTE_MS;
+    if (this.head === null) this.historyThrough = minute - MINUTE_MS;
     if (next >= minute) return;
     this.#pushMissing(next, minute - MINUTE_MS, null, false, this.head?.lastTradeId ?? null);
     this.aggregator.skipTo(minute);
@@ -81,6 +84,11 @@ export class SymbolTrack {
       const closed = this.aggregator.close();
       this.#pushMissing(closed.openTime, closed.openTime, closed.candle, closed.endHeard, null);
     }
+  }
+
+  /** Nothing was ever put out, and the store has nothing either: what is missing now is no gap. */
+  get fresh(): boolean {
+    return this.#last === null;
   }
 
   /** Minutes queued, whether waiting or not. */
@@ -144,6 +152,15 @@ export class SymbolTrack {
     }
   }
 
+  /** The venue has nothing of the front's minutes through `through`, which lie before the symbol's first trade. */
+  skip(through: number): void {
+    const slot = this.front;
+    if (slot === null) return;
+    this.resolvedThrough = through;
+    slot.from = through + MINUTE_MS;
+    if (slot.from > slot.through) this.#queue.shift();
+  }
+
   /** The wait is over: what was seen of the front becomes a partial row, and what was not a gap. */
   giveUp(reason: string): void {
     const slot = this.front;
@@ -195,7 +212,8 @@ export class SymbolTrack {
   }
 
   #pushMissing(from: number, through: number, seen: Candle | null, endHeard: boolean, idBefore: number | null): void {
-    const before = this.#queue.at(-1);
+    // Never onto the front, whose wait has begun and whose request may be under way.
+    const before = this.#queue.length > 1 ? this.#queue.at(-1) : undefined;
     if (seen === null && before?.type === "missing" && before.seen === null && before.through === from - MINUTE_MS) {
       before.through = through;
     } else {

@@ -113,9 +113,10 @@ export class DualRailProvider {
     return states.sort((a, b) => (a.symbol < b.symbol ? -1 : 1));
   }
 
-  /** The venue's time by the newest heartbeat, moved along; null before one told it. */
+  /** The venue's time by the newest heartbeat, moved along, in whole ms; null before one told it. */
   exchangeTimeMs(): number | null {
-    return this.#triggers.exchange.at(this.#deps.clock.monotonicMs());
+    const exchangeMs = this.#triggers.exchange.at(this.#deps.clock.monotonicMs());
+    return exchangeMs === null ? null : Math.floor(exchangeMs);
   }
 
   /** Totals (.total) and sizes by dotted name. */

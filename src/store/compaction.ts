@@ -1,8 +1,5 @@
 import type { Segment } from "./manifest.ts";
 
-/** How many adjacent segments of a size class (or smaller) become one. */
-export const MERGE_WIDTH = 16;
-
 /**
  * The next merge, or null: the oldest run of at least `width` adjacent segments of one kind, none of them above a size class,
  * smallest class first. Classes are powers of `width` in rows, so each row is rewritten a logarithmic number of times and at

@@ -29,15 +29,21 @@ export function numberRows(candles: readonly Candle[], known: Known): Numbered {
   const rows: StoredCandle[] = [];
   const heads = new Map<string, SymbolHead>();
   const imported = new Set(known.importedMinutes);
+  const importedThrough = new Map(known.importedThrough);
   let seq = known.commitSeq;
   for (const candle of candles) {
     checkCandle(candle);
     const head = heads.get(candle.symbol) ?? known.heads.get(candle.symbol);
     const isImport = candle.provenance === "imported";
-    if (isImport ? !takesImport(candle, head, imported) : !takesLive(candle, head, known.importedThrough)) continue;
+    if (isImport ? !takesImport(candle, head, imported) : !takesLive(candle, head, importedThrough)) continue;
     rows.push({ ...candle, commitSeq: ++seq, prevOpenTime: head?.lastOpenTime ?? null });
-    if (isImport) imported.add(minuteKey(candle.symbol, candle.openTime));
-    else heads.set(candle.symbol, headOf(candle, seq));
+    if (!isImport) {
+      heads.set(candle.symbol, headOf(candle, seq));
+      continue;
+    }
+    imported.add(minuteKey(candle.symbol, candle.openTime));
+    const newest = importedThrough.get(candle.symbol) ?? candle.openTime;
+    importedThrough.set(candle.symbol, Math.max(newest, candle.openTime));
   }
   return { rows, heads, skipped: candles.length - rows.length };
 }

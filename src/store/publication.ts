@@ -90,11 +90,6 @@ export class Publication {
     this.#rebuilt += this.#segments.length;
   }
 
-  /** Whether `merge` would find something to do. */
-  get mergeDue(): boolean {
-    return this.#plan() !== null;
-  }
-
   /**
    * Writes one merged file beside the writer's work, and gives the step that lists it in place of its parts, to be run in the
    * writer's queue; null where nothing is due.

@@ -1,4 +1,4 @@
-import type { Clock, Files, Timers } from "../core/env.ts";
+import type { Files, Timers } from "../core/env.ts";
 import { FabricError, messageOf } from "../core/errors.ts";
 import { type Answer, type Connection, Database, isMissingFile, literal } from "./duckdb.ts";
 import { type JsonValue, toJsonValue } from "./json-value.ts";
@@ -25,7 +25,6 @@ export interface UserAnswer {
 
 export interface UserQueryDeps {
   readonly files: Files;
-  readonly clock: Clock;
   readonly timers: Timers;
 }
 

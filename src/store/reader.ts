@@ -28,7 +28,10 @@ const FIRST_FILES_FOR_LATEST = 8;
 /** Reads that may wait for the one in progress: a connection streams one result at a time. */
 const MAX_WAITING_READS = 1000;
 
-/** Opens nothing yet: neither the store nor DuckDB has to be there. Every role may; it never touches market.duckdb. */
+/**
+ * Opens nothing yet: neither the store nor DuckDB has to be there. Every role may; it never touches market.duckdb. A poll that
+ * finds nothing new resolves without leaving the event loop's turn: pace polls with a timer.
+ */
 export function openStoreReader(options: { readonly folder: string }, deps: StoreReaderDeps): StoreReader {
   return new SegmentReader(options.folder, deps);
 }

@@ -107,13 +107,17 @@ export interface SubCounters {
 /** Frames received together, oldest first. They share one buffer that is the consumer's own for as long as it holds any. */
 export interface FrameBatch {
   readonly length: number;
+  /** All frames, end to end: at most 256 KiB, or one frame more, except with conflate "topic". */
+  readonly bytes: Uint8Array;
+  /** Where frame `index` ends in `bytes`; the next one begins there. */
+  end(index: number): number;
   /** A view of frame `index`, 0 to length - 1: at least one byte of topic, a space, the body. */
   frame(index: number): Uint8Array;
 }
 
 export interface SubSink {
   /**
-   * Call `done` once when the next batch may come, now or later (at most two are out at a time, one with conflate "socket").
+   * Call `done` once when the next batch may come, now or later (two are out at a time, more where each is full, one with conflate "socket").
    * Until then the receiving thread gathers, and frames handed over still count toward bufferMessages and bufferBytes.
    */
   onFrames(batch: FrameBatch, done: () => void): void;

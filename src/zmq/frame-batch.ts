@@ -5,22 +5,23 @@ const WORD_BYTES = 4;
 /** A batch in one buffer, so that it crosses from thread to thread in one transfer: count, ends, then the frames' bytes. */
 export class BufferBatch implements FrameBatch {
   readonly length: number;
-  readonly #buffer: ArrayBuffer;
+  readonly bytes: Uint8Array;
   readonly #ends: Uint32Array;
-  readonly #base: number;
 
   constructor(buffer: ArrayBuffer) {
-    this.#buffer = buffer;
     this.length = new Uint32Array(buffer, 0, 1)[0] ?? 0;
     this.#ends = new Uint32Array(buffer, WORD_BYTES, this.length);
-    this.#base = WORD_BYTES * (1 + this.length);
+    this.bytes = new Uint8Array(buffer, WORD_BYTES * (1 + this.length));
+  }
+
+  end(index: number): number {
+    const end = this.#ends[index];
+    if (end === undefined) throw new RangeError(`No frame ${index} in a batch of ${this.length}`);
+    return end;
   }
 
   frame(index: number): Uint8Array {
-    const end = this.#ends[index];
-    if (end === undefined) throw new RangeError(`No frame ${index} in a batch of ${this.length}`);
-    const start = index === 0 ? 0 : (this.#ends[index - 1] ?? 0);
-    return new Uint8Array(this.#buffer, this.#base + start, end - start);
+    return this.bytes.subarray(index === 0 ? 0 : this.end(index - 1), this.end(index));
   }
 }
 

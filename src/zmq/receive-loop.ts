@@ -28,8 +28,10 @@ export const controlAddress = (id: number): string => `inproc://fabric.control.$
 
 /** Frames taken per step, so that commands are heard even under a flood. */
 const DRAIN_FRAMES = 4096;
-/** Batches out at once: one being worked on, one ready behind it. While both are out, frames gather. */
+/** Batches out at once: one being worked on, one ready behind it. While both are out, frames gather … */
 const MAX_BATCHES_AWAY = 2;
+/** … but only to this size, in bytes, so that the gathering buffer stays in the processor's cache. */
+const FULL_BATCH_BYTES = 256 * 1024;
 const POLL_ITEM_BYTES = 16;
 const POLL_ITEMS = 3;
 const SUB_ITEM = 2;
@@ -147,8 +149,8 @@ export class ReceiveLoop {
       received++;
       bytes += sizeBytes;
       const kind = frameKind(area, at, sizeBytes, this.#socket.hasMore() ? 2 : 1);
-      if (kind === "good") this.#keep(sizeBytes);
-      else this.#skip(kind);
+      if (kind !== "good") this.#skip(kind);
+      else if (this.#keep(sizeBytes) && this.#gather.used >= FULL_BATCH_BYTES) this.#post();
     }
     if (received === 0) return;
     this.#shared.count("received", received);
@@ -156,12 +158,14 @@ export class ReceiveLoop {
     this.#more = received === limit && this.#mayReceive();
   }
 
-  #keep(sizeBytes: number): void {
+  /** Whether the frame was kept. */
+  #keep(sizeBytes: number): boolean {
     const gathered = this.#gather.keep(sizeBytes);
     if (gathered === "replaced") this.#shared.count("conflated");
-    if (gathered !== "dropped") return;
+    if (gathered !== "dropped") return true;
     this.#shared.count("dropped");
     this.#statuses.messageDropped();
+    return false;
   }
 
   /** Takes the further parts of a message too: libzmq delivers a message whole, so they are all there. */
@@ -176,16 +180,17 @@ export class ReceiveLoop {
   #flush(): void {
     this.#takeAcknowledgements();
     const limit = this.#oneAtATime ? 1 : MAX_BATCHES_AWAY;
-    if (this.#gather.waiting > 0 && this.#gather.away < limit) {
-      const count = this.#gather.waiting;
-      const batch = this.#gather.take();
-      this.#shared.count("delivered", count);
-      if (batch) this.#out.frames(batch);
-    }
+    if (this.#gather.waiting > 0 && this.#gather.away < limit) this.#post();
     if (this.#statuses.waiting > 0 && this.#statusPostsAway === 0) {
       this.#statusPostsAway++;
       this.#out.statuses(this.#statuses.takeAll());
     }
+  }
+
+  #post(): void {
+    this.#shared.count("delivered", this.#gather.waiting);
+    const batch = this.#gather.take();
+    if (batch) this.#out.frames(batch);
   }
 
   /** With ZMQ_CONFLATE the newest stays in libzmq until the consumer is free, or it would not be the newest. */

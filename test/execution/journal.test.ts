@@ -171,7 +171,7 @@ describe("Invariant 5 (decide once, intent before order): a journal that cannot 
     const orders = readOrders(platform.openSqlite, path);
     expect(new Set(orders.map((order) => order.openTime)).size).toBe(400);
     expect(orders.length).toBe(400);
-  });
+  }, 30_000);
 });
 
 /** A real database that is full at so many pages: SQLite's own answer to a full disk. */

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { platform } from "#platform";
 import { MINUTE_MS } from "../../src/core/time.ts";
-import type { Broker } from "../../src/execution/broker.ts";
+import type { Broker, BrokerFill, BrokerOrder } from "../../src/execution/broker.ts";
 import type { HandlerOptions } from "../../src/execution/execution-handler.ts";
 import { journalPath } from "../../src/execution/journal.ts";
 import { readOrders } from "../../src/execution/orders.ts";
@@ -128,6 +128,27 @@ describe("Orders to a venue", () => {
     await core.close();
   });
 
+  test("filled in parts count each part once, however often the venue tells of it", async () => {
+    using folder = tempFolder();
+    const parts: BrokerFill[] = [];
+    const venue = new Venue();
+    venue.submit = (order) => {
+      parts.push(part(order, 1));
+      return Promise.resolve({ type: "accepted", fills: parts.slice() });
+    };
+    venue.lookup = () => Promise.resolve({ type: "found", status: "open", reason: null, fills: parts.slice() });
+    const { core, upTo } = await session(folder.path, venue, buyer([1]), { nowMs: null });
+    await upTo(4);
+    expect(statuses(folder.path)).toEqual(["open"]);
+    expect(core.positions()[0]?.quantity).toBe("0.5");
+    const [first] = parts;
+    if (first) parts.push({ ...first, fillId: "part-2" });
+    await upTo(6);
+    expect(statuses(folder.path)).toEqual(["filled"]);
+    expect(core.positions()[0]?.quantity).toBe("1");
+    await core.close();
+  });
+
   test("that the venue refuses are rejected with its reason", async () => {
     using folder = tempFolder();
     const venue = new Venue();
@@ -184,6 +205,10 @@ describe("Orders to a venue", () => {
     await core.close();
   });
 });
+
+function part(order: BrokerOrder, number: number): BrokerFill {
+  return { fillId: `part-${number}`, clientOrderId: order.clientOrderId, price: "100", quantity: "0.5", fee: "0" };
+}
 
 test("Invariant 5 (decide once, intent before order): whatever step a runner dies at and whatever gets lost, no decision reaches a venue twice, and positions are the sum of the venue's fills", async () => {
   const minutes = [1, 2, 5, 9, 10, 11, 20];

@@ -5,6 +5,7 @@ import sys
 import zmq
 
 pub = zmq.Context().socket(zmq.PUB)
+pub.setsockopt(zmq.SNDHWM, 0)
 pub.setsockopt(zmq.LINGER, 2000)
 port = pub.bind_to_random_port("tcp://127.0.0.1")
 print(f"tcp://127.0.0.1:{port}", flush=True)

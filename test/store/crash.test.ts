@@ -196,7 +196,8 @@ describe.skipIf(!canMount)("On a disk that is full", () => {
     );
     writeFileSync(`${MOUNT}/ballast`, Buffer.alloc(4 * 1024 * 1024));
     let minute = 0;
-    while (pipeline.state.kind === "writable") {
+    const stateNow = () => pipeline.state.kind;
+    while (stateNow() === "writable") {
       if (pipeline.offer(close(minute)) === "accepted") minute++;
       await new Promise((resolve) => setTimeout(resolve, 1));
     }
@@ -204,7 +205,7 @@ describe.skipIf(!canMount)("On a disk that is full", () => {
     expect(published.length).toBe(writer.commitSeq);
     rmSync(`${MOUNT}/ballast`);
     await pipeline.drain();
-    expect(pipeline.state.kind).toBe("writable");
+    expect(stateNow()).toBe("writable");
     expect(published).toEqual(Array.from({ length: minute * 200 }, (_, index) => index + 1));
     await pipeline.close();
     await writer.close();

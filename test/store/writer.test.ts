@@ -53,6 +53,17 @@ test("Imports are history: stored once a minute below the head, never delivered,
   await writer.close();
 });
 
+test("A minute imported and told live in one batch is stored once", async () => {
+  using folder = tempFolder();
+  const writer = await openWriter(folder.path);
+  const rows = await writer.commit(batch([candle("A", 0, "imported"), candle("A", 0), candle("A", 1)]));
+  expect(rows.map((row) => [row.openTime, row.provenance])).toEqual([
+    [START, "imported"],
+    [START + 60_000, "complete"],
+  ]);
+  await writer.close();
+});
+
 test("Calls take effect in the order they were made, also when nobody waits for them", async () => {
   using folder = tempFolder();
   const writer = await openWriter(folder.path);

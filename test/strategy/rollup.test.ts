@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import type { Candle } from "../../src/core/candle.ts";
+import type { Candle, Provenance } from "../../src/core/candle.ts";
 import { MINUTE_MS } from "../../src/core/time.ts";
 import { bucketOf, TIMEFRAMES, type Timeframe, timeframeMs } from "../../src/core/timeframe.ts";
 import { ExactSum } from "../../src/strategy/exact-sum.ts";
@@ -142,7 +142,7 @@ describe("A sum of volumes", () => {
   });
 });
 
-function naiveBars(minutes: readonly Candle[], frame: Timeframe): (number | string)[][] {
+function naiveBars(minutes: readonly Candle[], frame: Timeframe): (number | Provenance)[][] {
   const groups = Map.groupBy(minutes, (candle) => bucketOf(candle.openTime, frame));
   return [...groups].map(([openTime, group]) => [
     openTime,

@@ -62,9 +62,17 @@ export class FrameReader {
     return { type: "trade", trade, eventTimeMs, market: usdm ? "binance-usdm" : "binance-spot", aggregate: false };
   }
 
+  /** Character by character: the engine compiles this to less than a call of startsWith costs. */
   #literal(expected: string): void {
-    if (this.#text.startsWith(expected, this.#at)) this.#at += expected.length;
-    else this.#ok = false;
+    const text = this.#text;
+    const from = this.#at;
+    for (let at = 0; at < expected.length; at++) {
+      if (text.charCodeAt(from + at) !== expected.charCodeAt(at)) {
+        this.#ok = false;
+        return;
+      }
+    }
+    this.#at = from + expected.length;
   }
 
   /** Moves to the `@` of the stream's name: lower-case letters, digits and underscores. */

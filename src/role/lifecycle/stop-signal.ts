@@ -2,26 +2,28 @@
 export const SUPERVISED = "FABRIC_SUPERVISED";
 
 /**
- * Aborts on SIGTERM, SIGINT and, under `up`, when `up` is gone. A second signal ends the process at once, as the system would
- * have. Call `dispose` when the node has ended.
+ * Aborts on SIGTERM, SIGINT and SIGHUP; a second one ends the process at once, as the system would have. Under `up` it aborts on
+ * SIGTERM and when `up` is gone: SIGINT and SIGHUP reach the whole process group and are for `up` to act on, and a SIGTERM that
+ * reaches the group, too, is followed by that of `up`, which is no wish to break off. Call `dispose` when the node has ended.
  */
 export function stopSignal(): Disposable & { readonly signal: AbortSignal; stop(reason: string): void } {
   const controller = new AbortController();
   const supervised = process.env[SUPERVISED] === "1";
   const stop = (reason: string) => controller.abort(reason);
   const onSignal = (name: NodeJS.Signals) => {
-    if (controller.signal.aborted) {
+    if (controller.signal.aborted && !supervised) {
       dispose();
       process.kill(process.pid, name);
     }
     stop(name);
   };
   const onInterrupt = supervised ? () => undefined : () => onSignal("SIGINT");
+  const onHangup = supervised ? () => undefined : () => onSignal("SIGHUP");
   const onTerminate = () => onSignal("SIGTERM");
   const onOrphaned = () => stop("the supervisor is gone");
   process.on("SIGINT", onInterrupt);
   process.on("SIGTERM", onTerminate);
-  process.on("SIGHUP", onTerminate);
+  process.on("SIGHUP", onHangup);
   if (supervised) {
     process.stdin.on("end", onOrphaned).on("close", onOrphaned).on("error", onOrphaned);
     process.stdin.resume();
@@ -29,7 +31,7 @@ export function stopSignal(): Disposable & { readonly signal: AbortSignal; stop(
   function dispose(): void {
     process.off("SIGINT", onInterrupt);
     process.off("SIGTERM", onTerminate);
-    process.off("SIGHUP", onTerminate);
+    process.off("SIGHUP", onHangup);
     if (supervised) process.stdin.off("end", onOrphaned).off("close", onOrphaned).pause();
   }
   return { signal: controller.signal, stop, [Symbol.dispose]: dispose };

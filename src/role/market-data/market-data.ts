@@ -175,7 +175,7 @@ class MarketDataNode {
       storeId,
       commitSeq,
       closedThrough,
-      exchangeTime: exchangeTimeMs,
+      exchangeTime: exchangeTimeMs === null ? null : Math.floor(exchangeTimeMs),
       speed,
     });
   }

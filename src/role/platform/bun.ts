@@ -25,6 +25,8 @@ const serve: Serve = (options) => {
       port: options.port,
       idleTimeout: IDLE_SECONDS,
       development: false,
+      // Without this word, "development: false" lets two processes listen on one port and share its connections.
+      reusePort: false,
       maxRequestBodySize: MAX_REQUEST_BYTES,
       fetch(request, server) {
         const handlers = wantsUpgrade(request) ? options.upgrade?.(request) : null;

@@ -10,12 +10,18 @@ import { systemOpenSqlite } from "./sqlite.ts";
 /** The few members of Deno's namespace that are used here. */
 interface DenoServer {
   readonly addr: { readonly port: number };
-  shutdown(): Promise<void>;
+  readonly finished: Promise<void>;
 }
 
 declare const Deno: {
   serve(
-    options: { hostname: string; port: number; signal: AbortSignal; onListen: () => void },
+    options: {
+      hostname: string;
+      port: number;
+      signal: AbortSignal;
+      onListen: () => void;
+      onError: (error: unknown) => Response;
+    },
     handler: (request: Request) => Response | Promise<Response>,
   ): DenoServer;
   upgradeWebSocket(request: Request, options: { idleTimeout: number }): { socket: WebSocket; response: Response };
@@ -44,7 +50,7 @@ const serve: Serve = (options) => {
   let listening: DenoServer;
   try {
     listening = Deno.serve(
-      { hostname: options.host, port: options.port, signal: abort.signal, onListen: () => undefined },
+      { hostname: options.host, port: options.port, signal: abort.signal, onListen: () => undefined, onError: onServeError },
       handle,
     );
   } catch (error) {
@@ -57,6 +63,7 @@ const serve: Serve = (options) => {
     port: listening.addr.port,
     async stop() {
       abort.abort();
+      await listening.finished;
     },
   };
 };
@@ -80,3 +87,9 @@ export const platform: Platform = {
     return [process.execPath, "run", "-A", fileURLToPath(new URL("../../../cmd/fabric.ts", import.meta.url).href)];
   },
 };
+
+/** Told of response streams that break, too. One that we broke off ourselves is no news; anything else is a bug. */
+function onServeError(error: unknown): Response {
+  if (!(error instanceof FabricError)) console.error(error);
+  return new Response(null, { status: 500 });
+}

@@ -31,7 +31,7 @@ export class Child {
   #startedAt = 0;
   #delayMs = FIRST_RESTART_MS;
   #restart: Timer | null = null;
-  #stopping = false;
+  #staysDown = false;
   #exited: Promise<void> = Promise.resolve();
   restarts = 0;
   /** The exit code that ended it for good, or null while it runs or will. */
@@ -73,10 +73,15 @@ export class Child {
     });
   }
 
+  /** From now on it is not started again, whoever ends it: a signal to the whole process group ends it before `stop` does. */
+  stayDown(): void {
+    this.#staysDown = true;
+    this.#restart?.cancel();
+  }
+
   /** SIGTERM; resolves once it is gone. The caller bounds the wait with `kill`. */
   async stop(): Promise<void> {
-    this.#stopping = true;
-    this.#restart?.cancel();
+    this.stayDown();
     this.#process?.kill("SIGTERM");
     await this.#exited;
   }
@@ -87,7 +92,7 @@ export class Child {
 
   #onExit(code: number | null, signal: string | null): void {
     this.#process = null;
-    if (this.#stopping) return;
+    if (this.#staysDown) return;
     const how = signal ? `was killed by ${signal}` : `exited with ${code}`;
     if (code !== null && FINAL_EXITS.has(code)) {
       this.finalExit = code;

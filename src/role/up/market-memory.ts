@@ -35,7 +35,7 @@ export function rememberMarket(folder: string, files: Files, wish: MarketWish): 
   }
   for (const key of ["seed", "speed", "symbols"] as const) {
     const wanted = wish[key];
-    if (wanted !== undefined && String(wanted) !== String(known[key])) {
+    if (wanted !== undefined && comparable(wanted) !== comparable(known[key])) {
       throw new FabricError(
         "refused",
         `Cannot continue the market in ${folder} with --${key} ${String(wanted)}: it runs with ${String(known[key])}; leave --${key} out, or choose another --data`,
@@ -43,6 +43,11 @@ export function rememberMarket(folder: string, files: Files, wish: MarketWish): 
     }
   }
   return known;
+}
+
+/** The order of symbols does not matter. */
+function comparable(value: number | readonly string[]): string {
+  return typeof value === "number" ? `${value}` : [...value].sort().join(",");
 }
 
 function read(path: string, files: Files): MarketMemory {

@@ -36,16 +36,16 @@ export async function runUp(options: UpOptions): Promise<number> {
       `Cannot start: another fabric up runs on ${folder.path}; stop it, or choose another --data`,
     );
   try {
+    const port = await freePort(options.host, options.port);
     const market = rememberMarket(folder.path, platform.files, options);
-    await checkPort(options.host, options.port);
     resumeSimState(folder.path, { ...market, startMs: DEFAULT_START_MS }, platform);
     using stop = stopSignal();
-    const children = childrenOf(options, folder.path, market);
+    const children = childrenOf({ ...options, port }, folder.path, market);
     const limit = options.forMs === null ? null : platform.timers.after(options.forMs, () => stop.stop("time is up"));
     say("up", `the market of seed ${market.seed} at ${market.speed} times real speed: ${market.symbols.join(", ")}`);
     say("up", `data in ${folder.path}, paper trading`);
     for (const child of children) child.start();
-    say("up", `dashboard: http://${hostText(options.host)}:${options.port}/`);
+    say("up", `dashboard: http://${hostText(options.host)}:${port}/`);
     await aborted(stop.signal);
     limit?.cancel();
     say("up", `stopping (${String(stop.signal.reason)})`);
@@ -89,13 +89,19 @@ async function stopAll(children: readonly Child[]): Promise<void> {
   const limit = platform.timers.after(STOP_WITHIN_MS, () => {
     for (const child of children) child.kill();
   });
+  for (const child of children) child.stayDown();
   for (const child of children) await child.stop();
   limit.cancel();
 }
 
-/** The bridge would say so again and again; better once, before anything starts. */
-async function checkPort(host: string, port: number): Promise<void> {
-  await platform.serve({ host, port, fetch: () => new Response(null, { status: 503 }) }).stop();
+/**
+ * The port, which nobody listens on: the bridge would say so again and again, better once, before anything starts. For 0 a free
+ * one, chosen here so that a restarted bridge has the same. Throws FabricError "unavailable".
+ */
+async function freePort(host: string, port: number): Promise<number> {
+  const server = platform.serve({ host, port, fetch: () => new Response(null, { status: 503 }) });
+  await server.stop();
+  return server.port;
 }
 
 function hostText(host: string): string {
