@@ -145,8 +145,8 @@ export class Backfill {
       this.counters.mismatches++;
       return "the venue's trade count does not fit the trade ids around it yet";
     }
-    if (klines.length === 0 && track.fresh && slot.seen === null) {
-      // History that the venue does not have; the symbol begins with what is traded now.
+    if (klines.length === 0 && track.fresh && slot.seen === null && job.tries > 0) {
+      // Asked twice: history that the venue does not have. The symbol begins with what is traded now.
       track.skip(through);
       return "progress";
     }

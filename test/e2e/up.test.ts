@@ -16,14 +16,14 @@ describe.skipIf(process.platform !== "linux")("fabric up", () => {
     await using up = Up.start(folder.path, []);
     await up.firstCandle("SOLUSDT");
     const firstCandleMs = performance.now() - up.startedAt;
-    await eventually(() => up.roles().size === 5);
-    const roles = up.roles();
+    await eventually(() => up.nodes().size === 5);
+    const nodes = up.nodes();
     const askedAt = performance.now();
     up.signalGroup("SIGINT");
-    const order = await orderOfEnds(roles);
+    const order = await orderOfEnds(nodes);
     expect(await up.ended).toBe(0);
     const stopMs = performance.now() - askedAt;
-    expect(order).toEqual(["runner", "scanner", "market-data", "sim", "bridge"]);
+    expect(order).toEqual(["sma-cross", "scanner", "market-data", "sim", "bridge"]);
     expect(up.log).toContain("dashboard: http://127.0.0.1:");
     expect(up.log).not.toContain("restarting");
     expect(stopMs).toBeLessThan(5000);
@@ -71,7 +71,7 @@ describe.skipIf(process.platform !== "linux")("fabric up", () => {
     using folder = tempFolder();
     await using killed = Up.start(folder.path, MARKET);
     await killed.firstCandle("BTCUSDT");
-    await eventually(() => killed.roles().size === 5);
+    await eventually(() => killed.nodes().size === 5);
     killed.signal("SIGKILL");
     await killed.ended;
     await eventually(() => processesOf(folder.path).length === 0, 5000, "every child to be gone");
@@ -131,10 +131,10 @@ describe.skipIf(process.platform !== "linux")("fabric up", () => {
   }, 40_000);
 });
 
-/** Names of the roles in the order in which their processes were gone. */
-async function orderOfEnds(roles: ReadonlyMap<string, number>): Promise<readonly string[]> {
+/** Names of the nodes in the order in which their processes were gone. */
+async function orderOfEnds(nodes: ReadonlyMap<string, number>): Promise<readonly string[]> {
   const order: string[] = [];
-  const left = new Map(roles);
+  const left = new Map(nodes);
   await eventually(
     () => {
       for (const [name, pid] of left) {
@@ -145,7 +145,7 @@ async function orderOfEnds(roles: ReadonlyMap<string, number>): Promise<readonly
       return left.size === 0;
     },
     10_000,
-    "every role to be gone",
+    "every node to be gone",
   );
   return order;
 }

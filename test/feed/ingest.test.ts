@@ -141,6 +141,23 @@ describe("Market ingest", () => {
     expect(ingest.state().counters["holes.total"]).toBe(1);
   });
 
+  test("minutes that go missing while older ones are being asked for keep a wait of their own", async () => {
+    const { out, feed, connect, quiet, time } = await scene([trade(1, 60_985), trade(2, 120_000)]);
+    connect(START);
+    await quiet(60_999);
+    await time.moveTo(START + 61_000);
+    feed.sink?.onInterrupted([BTC], "cut");
+    await time.moveTo(START + 120_900);
+    connect();
+    await quiet(121_999);
+    await quiet(182_999);
+    await time.moveTo(START + 200_000);
+    expect(shown(out)).toEqual([
+      [1, "backfilled", 1],
+      [2, "backfilled", 1],
+    ]);
+  });
+
   test("ids that are no market trades leave no hole", async () => {
     const { out, feed, connect, give, quiet } = await scene([]);
     connect(START - MINUTE_MS);

@@ -83,11 +83,13 @@ export class Up implements AsyncDisposable {
     return found.openTime;
   }
 
-  /** Pids of its children by role. */
-  roles(): ReadonlyMap<string, number> {
+  /** Pids of its children by node name. */
+  nodes(): ReadonlyMap<string, number> {
     const found = new Map<string, number>();
     for (const { pid, parent, words } of processesOf(this.data)) {
-      if (parent === this.pid) found.set(words[FABRIC.length] ?? "", pid);
+      const role = words[FABRIC.length] ?? "";
+      const name = role === "runner" ? (words[words.indexOf("--name") + 1] ?? role) : role;
+      if (parent === this.pid) found.set(name, pid);
     }
     return found;
   }

@@ -50,7 +50,13 @@ const serve: Serve = (options) => {
   let listening: DenoServer;
   try {
     listening = Deno.serve(
-      { hostname: options.host, port: options.port, signal: abort.signal, onListen: () => undefined, onError: onServeError },
+      {
+        hostname: options.host,
+        port: options.port,
+        signal: abort.signal,
+        onListen: () => undefined,
+        onError: onServeError,
+      },
       handle,
     );
   } catch (error) {
@@ -79,9 +85,13 @@ export const platform: Platform = {
   httpGet: systemHttpGet,
   serve,
   openSqlite: systemOpenSqlite,
-  async importUserFile(path, fabric) {
-    (globalThis as { fabric?: unknown }).fabric = fabric;
-    return import(pathToFileURL(path).href);
+  /** deno.json's import map tells what "fabric" is, for the user's files, too. */
+  async importUserFile(path) {
+    try {
+      return await import(pathToFileURL(path).href);
+    } catch (error) {
+      throw withPosition(error);
+    }
   },
   selfCommand() {
     return [process.execPath, "run", "-A", fileURLToPath(new URL("../../../cmd/fabric.ts", import.meta.url).href)];
@@ -92,4 +102,13 @@ export const platform: Platform = {
 function onServeError(error: unknown): Response {
   if (!(error instanceof FabricError)) console.error(error);
   return new Response(null, { status: 500 });
+}
+
+/** Deno tells where a file does not compile at the end of a message of many lines ("at file:///…:2:11"), Bun in `position`. */
+function withPosition(error: unknown): unknown {
+  const place = /\n\s+at \S+:(\d+):(\d+)$/.exec(messageOf(error));
+  if (!place) return error;
+  return Object.assign(new Error(messageOf(error), { cause: error }), {
+    position: { line: Number(place[1]), column: Number(place[2]) },
+  });
 }
