@@ -121,14 +121,21 @@ function expectLinked(delivered: readonly StoredCandle[]): void {
 }
 
 const MOUNT = `${platform.files.realPath("/tmp")}/fabric-full-${process.pid}`;
+const MOUNT_IT = `mount -t tmpfs -o size=6m tmpfs ${MOUNT}`;
 const canMount =
   process.platform === "linux" &&
   process.getuid?.() === 0 &&
-  Bun.spawnSync(["sh", "-c", `mkdir -p ${MOUNT} && mount -t tmpfs -o size=6m tmpfs ${MOUNT}`]).exitCode === 0;
+  Bun.spawnSync([
+    "sh",
+    "-c",
+    `mkdir -p ${MOUNT} && ${MOUNT_IT} && umount ${MOUNT}; code=$?; rmdir ${MOUNT}; exit $code`,
+  ]).exitCode === 0;
 if (!canMount) console.warn("SKIPPED: the full-disk tests need root and mount(8)");
 
 describe.skipIf(!canMount)("On a disk that is full", () => {
-  beforeAll(() => rmSync(`${MOUNT}/data`, { recursive: true, force: true }));
+  beforeAll(() => {
+    expect(Bun.spawnSync(["sh", "-c", `mkdir -p ${MOUNT} && ${MOUNT_IT}`]).exitCode).toBe(0);
+  });
   afterAll(() => {
     Bun.spawnSync(["umount", "-l", MOUNT]);
     rmSync(MOUNT, { recursive: true, force: true });

@@ -89,11 +89,14 @@ class RunnerNode {
       const cursor = await Promise.race([core.start(view.throughSeq), aborted(stop)]);
       if (cursor) await this.#follow(core, cursor);
     } catch (error) {
-      if (core.status().state !== "halted" || stop.aborted) throw error;
-      // What the journal could not take has not advanced: the node stays up to say so, and a restart goes on from there.
-      log.error(`Halted: ${messageOf(error)}`);
-      if (exitsAtOnce(error)) throw error;
-      await aborted(stop);
+      // Stopping may cut a wait for the store short: the journal stands where it stood.
+      if (stop.aborted) log.debug(`Stopped while busy: ${messageOf(error)}`);
+      else if (core.status().state !== "halted" || exitsAtOnce(error)) throw error;
+      else {
+        // What the journal could not take has not advanced: the node stays up to say so, and a restart goes on from there.
+        log.error(`Halted: ${messageOf(error)}`);
+        await aborted(stop);
+      }
     } finally {
       await this.#provider?.close();
       await core.close();
