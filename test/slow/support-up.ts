@@ -63,8 +63,17 @@ export class Up implements AsyncDisposable {
     process.kill(this.pid, name);
   }
 
+  /** As `eventually`; a failure tells all that was printed. */
+  async until<T>(probe: () => T | Promise<T>, withinMs: number, what: string): Promise<NonNullable<T>> {
+    try {
+      return await eventually(probe, withinMs, what);
+    } catch (error) {
+      throw new Error(`Not within ${withinMs} ms: ${what}; up said:\n${this.#log}`, { cause: error });
+    }
+  }
+
   says(pattern: RegExp, withinMs = 15_000): Promise<RegExpExecArray> {
-    return eventually(() => pattern.exec(this.#log), withinMs, `up to say ${pattern}; it said:\n${this.#log}`);
+    return this.until(() => pattern.exec(this.#log), withinMs, `up to say ${pattern}`);
   }
 
   /** The newest candles as the page gets them; throws while there are none. */
@@ -75,10 +84,10 @@ export class Up implements AsyncDisposable {
   }
 
   async firstCandle(symbol: string, withinMs = 15_000): Promise<number> {
-    const found = await eventually(
+    const found = await this.until(
       async () => (await this.candles(symbol)).at(0),
       withinMs,
-      `a candle of ${symbol} on the page; up said:\n${this.#log}`,
+      `a candle of ${symbol} on the page`,
     );
     return found.openTime;
   }
