@@ -1,5 +1,13 @@
 import type { FabricCommand } from "../src/role/cli/command.ts";
-import { JSON_FLAG, minuteFlagOf, portOf, SYMBOLS_FLAG, speedOf, symbolsOf } from "../src/role/cli/flags.ts";
+import {
+  JSON_FLAG,
+  minuteFlagOf,
+  portOf,
+  SYMBOLS_FLAG,
+  speedOf,
+  symbolsOf,
+  usageError,
+} from "../src/role/cli/flags.ts";
 import { text, whole } from "../src/role/cli/parse.ts";
 
 const command: FabricCommand = {
@@ -41,6 +49,7 @@ const command: FabricCommand = {
       startMs: minuteFlagOf(values, "start", "2025-01-01T00:00Z"),
     };
     if (values.truth === true) {
+      if (values.file !== undefined) throw usageError("--file does not go with --truth: a recording has no seed");
       const { printTruth } = await import("../src/role/sim/truth.ts");
       return printTruth({
         ...market,
@@ -48,6 +57,8 @@ const command: FabricCommand = {
         json: values.json === true,
       });
     }
+    for (const name of ["minutes", "json"])
+      if (values[name] !== undefined) throw usageError(`--${name} goes with --truth`);
     const options = {
       ...market,
       port: portOf(values) ?? 0,

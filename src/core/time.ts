@@ -17,10 +17,16 @@ export function parseTime(text: string, what: string): number {
   if (/^\d{12,14}$/.test(text)) return Number(text);
   const iso = /^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2})(:\d{2}(?:\.\d{1,3})?)?(Z|[+-]\d{2}:\d{2})?)?$/.exec(text);
   const timeMs = iso ? Date.parse(`${iso[1]}T${iso[2] ?? "00:00"}${iso[3] ?? ":00"}${iso[4] ?? "Z"}`) : Number.NaN;
-  if (Number.isNaN(timeMs)) {
+  if (Number.isNaN(timeMs) || !isCalendarDate(iso?.[1] ?? "")) {
     throw new FabricError("usage", `Cannot read ${what}: expected a time such as 2025-01-01T00:00Z, found "${text}"`);
   }
   return timeMs;
+}
+
+/** A parser may take 31 February for 3 March; such a date is a slip of the user's. */
+function isCalendarDate(date: string): boolean {
+  const timeMs = Date.parse(`${date}T00:00Z`);
+  return !Number.isNaN(timeMs) && new Date(timeMs).toISOString().startsWith(date);
 }
 
 const DURATION_UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: MINUTE_MS, h: 3_600_000, d: 86_400_000 };

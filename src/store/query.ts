@@ -37,6 +37,8 @@ const SETTINGS = {
 };
 const MAX_ATTEMPTS = 5;
 const RETRY_MS = 20;
+/** DuckDB ends its messages with the line of SQL and a mark under it, which one line of text cannot show. */
+const EXCERPT = /\n+LINE \d+:[\s\S]*$/;
 
 const SQL_COLUMNS = `symbol, open_time, open, high, low, close, volume, quote_volume, trades, taker_buy_volume,
   taker_buy_quote_volume, first_trade_id, last_trade_id, provenance, revision, commit_seq`;
@@ -115,7 +117,7 @@ function toUserAnswer(answer: Answer): UserAnswer {
 
 function queryFailure(error: unknown): FabricError {
   if (error instanceof FabricError) return error;
-  const text = messageOf(error);
+  const text = messageOf(error).replace(EXCERPT, "");
   const cause = { cause: error };
   if (/Permission Error|configuration has been locked/.test(text))
     return new FabricError("refused", `Refused to run this SQL: ${text}`, cause);

@@ -67,7 +67,7 @@ async function receive(): Promise<void> {
   await done.promise;
   const perSecond = (heard - 1) / ((nowNs() - startNs) / 1e9);
   await subscriber.close();
-  taken.sort((a, b) => a - b);
-  const at = (part: number) => (taken[Math.floor(taken.length * part)] ?? 0) / 1e3;
+  const steady = taken.slice(count >> 2).sort((a, b) => a - b);
+  const at = (part: number) => (steady[Math.floor(steady.length * part)] ?? 0) / 1e3;
   console.log(JSON.stringify(latency ? { p50: at(0.5), p99: at(0.99) } : { perSecond }));
 }

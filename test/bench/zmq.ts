@@ -5,7 +5,8 @@ import { tempFolder } from "../support/temp-folder.ts";
 
 // Throughput and one-way latency of 128-byte one-frame messages between two processes over tcp on one machine: fabric
 // beside zeromq.js on Node, pyzmq and plain libzmq from C, in one run. `bun test/bench/zmq.ts [ROUNDS]`. Each stack sends
-// and receives with its own code; contenders take turns within a round and the table shows medians over the rounds.
+// and receives with its own code; contenders take turns within a round and the table shows medians over the rounds. The
+// first quarter of the latencies (cold code) is left out, for all alike.
 
 const ROUNDS = Number(process.argv[2] ?? 5);
 const THROUGHPUT_COUNT = 1_000_000;

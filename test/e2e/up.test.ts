@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { Up, processesOf } from "../slow/support-up.ts";
+import { processesOf, Up } from "../slow/support-up.ts";
 import { eventually } from "../support/eventually.ts";
 import { fabric, start } from "../support/fabric.ts";
 import { tempFolder } from "../support/temp-folder.ts";

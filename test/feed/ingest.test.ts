@@ -98,9 +98,8 @@ describe("Market ingest", () => {
       [4, "complete", 1],
       [5, "complete", 1],
     ]);
-    expect(
-      out.gaps.map((gap) => [(gap.fromOpenTime - START) / MINUTE_MS, (gap.toOpenTime - START) / MINUTE_MS]),
-    ).toEqual([[1, 3]]);
+    const lacking = out.gaps.flatMap((gap) => [gap.fromOpenTime - START, gap.toOpenTime - START]);
+    expect(lacking.map((ms) => ms / MINUTE_MS)).toEqual([1, 1, 2, 3]);
     expect(out.gaps[0]?.reason).toContain("no answer (waited 3 s)");
   });
 

@@ -34,6 +34,7 @@ export class VirtualTime {
 
   /** Runs everything that falls due up to `atMs`, with all its promises. */
   async moveTo(atMs: number): Promise<void> {
+    await settle();
     for (;;) {
       let next: Due | undefined;
       for (const due of this.#due) {

@@ -3,6 +3,7 @@ import { writeFileSync } from "node:fs";
 import { platform } from "#platform";
 import { readAdvertisement } from "../../src/role/lifecycle/advertisement.ts";
 import { percentile } from "../../src/role/lifecycle/process-meter.ts";
+import { CALM_AFTER_MS } from "../../src/role/up/child.ts";
 import { seeded } from "../execution/support/market.ts";
 import { eventually } from "../support/eventually.ts";
 import { tempFolder } from "../support/temp-folder.ts";
@@ -31,7 +32,9 @@ const MINUTE_MS = 60_000;
 const BACK_WITHIN_MS = 15_000;
 
 const random = seeded(SEED);
-const backAfterMs = new Map<string, number[]>();
+/** Of each kill: how long until the node worked again, and whether its restarts were calm, or one in a row of deaths. */
+const kills: { readonly node: string; readonly inARow: boolean; readonly backMs: number }[] = [];
+const lastKillAt = new Map<string, number>();
 
 test.skipIf(process.platform !== "linux")(
   "kill -9 of each node, again and again, changes no candle, no digest and no order",
@@ -45,18 +48,23 @@ test.skipIf(process.platform !== "linux")(
     await eventually(() => journalFacts(data, "busy").cursors.length === 2, 20_000, "both symbols to be decided on");
 
     const nodes = ["sim", "market-data", "sma-cross", "busy", "scanner", "bridge"];
-    for (let round = 0; round < ROUNDS; round++) for (const node of nodes) await killAndWait(up, [node], random() * 800);
+    for (let round = 0; round < ROUNDS; round++)
+      for (const node of nodes) await killAndWait(up, [node], random() * 800);
     for (let round = 0; round < ROUNDS; round++) await killAndWait(up, nodes, random() * 1000);
     for (let close = 0; close < CLOSES; close++) {
       const offsetMs = -10 + (40 * close) / CLOSES;
       const untilMs = wallMsToClose(data) + offsetMs;
       const victims = close % 2 === 0 ? ["market-data"] : ["market-data", "busy"];
-      await killAndWait(up, victims, untilMs > 0 ? untilMs : untilMs + MINUTE_MS / SPEED);
+      await killAndWait(up, victims, untilMs + MINUTE_MS / SPEED);
     }
 
-    const settledAt = publishedThrough(data) + 8;
+    const settledAt = (await publishedThrough(data)) + 8;
     for (const runner of ["sma-cross", "busy"])
-      await eventually(() => journalFacts(data, runner).throughSeq >= settledAt, BACK_WITHIN_MS, `${runner} to catch up`);
+      await eventually(
+        () => journalFacts(data, runner).throughSeq >= settledAt,
+        BACK_WITHIN_MS,
+        `${runner} to catch up`,
+      );
     const told = await digestsTold(up);
     up.signalGroup("SIGINT");
     expect(await up.ended).toBe(0);
@@ -89,12 +97,14 @@ async function killAndWait(up: Up, nodes: readonly string[], pauseMs: number): P
   await Bun.sleep(pauseMs);
   const killedAt = performance.now();
   for (const { node, pid } of victims) if (!kill(pid)) throw new Error(`${node} had died by itself:\n${up.log}`);
-  const before = workOf(up.data);
+  const before = await workOf(up.data);
   await Promise.all(
     victims.map(async ({ node, pid }) => {
       await up.until(() => worksAgain(up, node, pid, before), BACK_WITHIN_MS, `${node} to be back`);
-      const list = backAfterMs.get(node) ?? [];
-      backAfterMs.set(node, [...list, performance.now() - killedAt]);
+      const inARow =
+        killedAt - (lastKillAt.get(node) ?? Number.NEGATIVE_INFINITY) < CALM_AFTER_MS + BACK_WITHIN_MS / 10;
+      lastKillAt.set(node, killedAt);
+      kills.push({ node, inARow, backMs: performance.now() - killedAt });
     }),
   );
 }
@@ -104,16 +114,16 @@ interface Work {
   readonly decided: ReadonlyMap<string, number>;
 }
 
-function workOf(data: string): Work {
+async function workOf(data: string): Promise<Work> {
   const decided = ["sma-cross", "busy"].map((runner) => [runner, journalFacts(data, runner).throughSeq] as const);
-  return { published: publishedThrough(data), decided: new Map(decided) };
+  return { published: await publishedThrough(data), decided: new Map(decided) };
 }
 
 /** Another process that has done its work: candles published or decided, pages served, telemetry heard. */
 async function worksAgain(up: Up, node: string, oldPid: number, before: Work): Promise<boolean> {
   const { pid } = readAdvertisement(`${up.data}/run`, platform.files, node) ?? { pid: oldPid };
   if (pid === oldPid) return false;
-  const now = workOf(up.data);
+  const now = await workOf(up.data);
   if (node === "sim") return true;
   if (node === "market-data") return now.published > before.published;
   const decidedBefore = before.decided.get(node);
@@ -159,20 +169,27 @@ function report(
   orders: number,
   differences: Readonly<Record<string, readonly unknown[]>>,
 ): void {
-  const lines = [...backAfterMs].map(([node, times]) => {
-    const sorted = [...times].sort((one, other) => one - other);
-    const [half, most] = [percentile(sorted, 0.5), percentile(sorted, 1)];
-    return `${node.padEnd(12)} ${`${times.length}`.padStart(5)} ${half.toFixed(0).padStart(14)} ${most.toFixed(0).padStart(9)}`;
+  const lines = [...Map.groupBy(kills, ({ node }) => node)].map(([node, list]) => {
+    const alone = list.filter(({ inARow }) => !inARow);
+    const repeated = list.filter(({ inARow }) => inARow);
+    return `${node.padEnd(12)} ${`${list.length}`.padStart(5)} ${times(alone)} ${times(repeated)}`;
   });
   const kinds = Map.groupBy(rows, (row) => row.provenance);
   const kindsText = [...kinds].map(([kind, list]) => `${list.length} ${kind}`).join(", ");
-  const wrong = Object.entries(differences).flatMap(([what, list]) => list.map((each) => `${what}: ${JSON.stringify(each)}`));
+  const wrong = Object.entries(differences).flatMap(([what, list]) =>
+    list.map((each) => `${what}: ${JSON.stringify(each)}`),
+  );
   console.log(
     [
       `seed ${SEED}: ${rows.length} candles (${kindsText}), ${orders} orders`,
-      "node         kills  working p50/ms    max/ms",
+      "node         kills   alone: working again p50 / max ms   in a row: p50 / max ms",
       ...lines,
       wrong.length === 0 ? "what differed: nothing" : `what differed:\n  ${wrong.slice(0, 20).join("\n  ")}`,
     ].join("\n"),
   );
+}
+
+function times(list: readonly { readonly backMs: number }[]): string {
+  const sorted = list.map(({ backMs }) => backMs).sort((one, other) => one - other);
+  return (list.length === 0 ? "-" : `${percentile(sorted, 0.5)} / ${percentile(sorted, 1)}`).padStart(24);
 }

@@ -210,13 +210,11 @@ async function strategyOf(runner: string, file: string | null) {
 }
 
 /** The newest row that the manifest publishes; 0 before the first. */
-export function publishedThrough(data: string): number {
-  try {
-    const text = readFileSync(join(data, "published", "manifest.json"), "utf8");
-    return (JSON.parse(text) as { throughSeq: number }).throughSeq;
-  } catch {
-    return 0;
-  }
+export async function publishedThrough(data: string): Promise<number> {
+  const reader = openStoreReader({ folder: data }, platform);
+  const view = await reader.view();
+  await reader.close();
+  return view?.throughSeq ?? 0;
 }
 
 /** Wall ms until the simulated market's next minute ends; its clock is kept in sim.json. */

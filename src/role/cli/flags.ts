@@ -56,8 +56,9 @@ export function durationOf(values: Values, name: string): number | undefined {
 
 /** A flag's RFC 3339 time as epoch ms, which must be the start of a minute. Throws "usage". */
 export function minuteFlagOf(values: Values, name: string, fallback: string): number {
-  const timeMs = parseTime(text(values, name) ?? fallback, `--${name}`);
-  if (timeMs % 60_000 !== 0) throw usageError(`Bad --${name}: expected the start of a minute`);
+  const given = text(values, name) ?? fallback;
+  const timeMs = parseTime(given, `--${name}`);
+  if (timeMs % 60_000 !== 0) throw usageError(`Bad --${name} "${given}": expected the start of a minute`);
   return timeMs;
 }
 

@@ -18,6 +18,16 @@ export async function runFabric(
   argv: readonly string[],
 ): Promise<number> {
   quietOnBrokenPipe();
+  const code = await runLine(table, version, argv);
+  await written(process.stdout);
+  return code;
+}
+
+async function runLine(
+  table: Readonly<Record<string, CommandEntry>>,
+  version: string,
+  argv: readonly string[],
+): Promise<number> {
   const [word, ...rest] = argv;
   try {
     if (word === "--version" || word === "-v" || word === "version") return print(version);
@@ -32,7 +42,9 @@ export async function runFabric(
     return (await command.run(parseStrict(command, rest))) ?? 0;
   } catch (error) {
     process.stderr.write(
-      error instanceof FabricError && error.code !== "internal" ? `fabric: ${messageOf(error)}\n` : bugReport(error),
+      error instanceof FabricError && error.code !== "internal"
+        ? `fabric: ${oneLine(messageOf(error))}\n`
+        : bugReport(error),
     );
     return exitCodeOf(error);
   }
@@ -43,7 +55,7 @@ async function load(table: Readonly<Record<string, CommandEntry>>, name: string)
   if (!entry)
     throw new FabricError(
       "usage",
-      `Unknown command "${name}"${didYouMean(name, Object.keys(table))} (see fabric --help)`,
+      `Unknown ${name.startsWith("-") ? "flag" : "command"} "${name}"${didYouMean(name, Object.keys(table))} (see fabric --help)`,
     );
   return (await entry.load()).default;
 }
@@ -80,6 +92,12 @@ function print(line: string, code = 0): number {
   return code;
 }
 
+/** What a library says may span lines, and what a user gave may hold anything: one clean line for each error. */
+function oneLine(message: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is replaced
+  return message.replace(/[\u0000-\u0020\u007f]+/g, " ").trim();
+}
+
 function bugReport(error: unknown): string {
   return `fabric: this is a bug in fabric: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`;
 }
@@ -87,4 +105,13 @@ function bugReport(error: unknown): string {
 /** A reader that went away (head, a closed pager) is no error: the command ends quietly. */
 function quietOnBrokenPipe(): void {
   for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined);
+}
+
+/** Resolves once the stream has handed on all it was given, or never can: process.exit would drop what a slow reader has not taken. */
+function written(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((resolve) => {
+    stream.once("error", () => resolve());
+    stream.once("close", () => resolve());
+    stream.write("", () => resolve());
+  });
 }

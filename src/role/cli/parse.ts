@@ -47,12 +47,12 @@ export function parseStrict(command: FabricCommand, words: readonly string[]): V
     const word = extra.shift();
     if (word !== undefined) values[name] = word;
     else if (def.required)
-      throw usage(command, `Missing ${name.toUpperCase()}: ${def.description ?? "a value is needed"}`);
+      throw usage(command, `Missing ${name.toUpperCase()}: expected ${def.description ?? "a value is needed"}`);
   }
   if (extra.length > 0) throw usage(command, `Unexpected word "${extra[0]}"`);
   for (const [name, def] of flags) {
     if (def.required && values[name] === undefined)
-      throw usage(command, `Missing --${name}: ${def.description ?? "a value is needed"}`);
+      throw usage(command, `Missing --${name}: expected ${def.description ?? "a value is needed"}`);
   }
   return values;
 }
@@ -82,9 +82,11 @@ export function number(values: Values, name: string, least: number, most: number
 
 /** As `number`, whole. */
 export function whole(values: Values, name: string, least: number, most: number): number | undefined {
-  const parsed = number(values, name, least, most);
-  if (parsed !== undefined && !Number.isSafeInteger(parsed)) {
-    throw new FabricError("usage", `Bad --${name} "${values[name]}": expected a whole number from ${least} to ${most}`);
+  const value = text(values, name);
+  if (value === undefined) return undefined;
+  const parsed = /^-?\d+$/.test(value) ? Number(value) : Number.NaN;
+  if (!(parsed >= least && parsed <= most)) {
+    throw new FabricError("usage", `Bad --${name} "${value}": expected a whole number from ${least} to ${most}`);
   }
   return parsed;
 }

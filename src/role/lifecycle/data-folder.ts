@@ -41,12 +41,17 @@ export function prepareDataFolder(folder: DataFolder, files: Files): void {
   } catch (error) {
     throw new FabricError(
       "io",
-      `Cannot use the data folder ${folder.path}: it must be writable (${messageOf(error)}); choose another with --data`,
+      `Cannot use the data folder ${folder.path}: it must be a folder that can be written (${rootMessage(error)}); choose another with --data`,
       {
         cause: error,
       },
     );
   }
+}
+
+/** What the system said, without the sentence that was put around it. */
+function rootMessage(error: unknown): string {
+  return messageOf(error instanceof FabricError && error.cause !== undefined ? error.cause : error);
 }
 
 /** The socket's path inside the data folder, or a short private one elsewhere where that is too long for the kernel. */

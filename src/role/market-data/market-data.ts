@@ -10,6 +10,7 @@ import { CommitPipeline } from "../../store/commit-pipeline.ts";
 import type { StoreWriter } from "../../store/contract.ts";
 import { grantWriter } from "../../store/grant.ts";
 import { openStoreWriter } from "../../store/writer.ts";
+import { checkInputFile } from "../input-file.ts";
 import { dataFolder } from "../lifecycle/data-folder.ts";
 import { LatencyRing } from "../lifecycle/latency.ts";
 import { type Node, type NodeReport, runNode } from "../lifecycle/node.ts";
@@ -39,6 +40,7 @@ const HEARTBEAT_MS = 1000;
  */
 export async function runMarketData(options: MarketDataOptions): Promise<number | undefined> {
   checkFeedOptions(options);
+  for (const file of options.files) checkInputFile("replay", file);
   const folder = dataFolder(options.data);
   return runNode(
     { role: "market-data", name: nodeName("market-data"), folder, publish: options.publish },
@@ -109,9 +111,13 @@ class MarketDataNode {
   async run(): Promise<number> {
     const { log, stop } = this.#node;
     this.#node.tell({ report: () => this.#report() });
-    const heartbeat = platform.timers.every(HEARTBEAT_MS, () => this.#heartbeat());
+    const heartbeat = platform.timers.every(HEARTBEAT_MS, () => {
+      this.#heartbeat();
+      void this.#refuseOtherMarket();
+    });
     log.info(`Store ${this.#writer.storeId} at row ${this.#writer.commitSeq}, venue ${this.#feed.venue}`);
     try {
+      await this.#refuseOtherMarket();
       const running = this.#ingest.run();
       await Promise.race([running, aborted(stop)]);
       if (!stop.aborted) {
@@ -178,6 +184,14 @@ class MarketDataNode {
       exchangeTime: exchangeTimeMs === null ? null : Math.floor(exchangeTimeMs),
       speed,
     });
+  }
+
+  /** As soon as the feed says what it is: its first commit, which would be refused, may be long in coming. */
+  async #refuseOtherMarket(): Promise<void> {
+    const told = this.#feed.facts().environment;
+    const { environment } = this.#writer;
+    if (told === null || environment === null || told === environment) return;
+    await this.#writer.bind(told).catch((error: unknown) => this.#stopWith(error));
   }
 
   #stopWith(error: unknown): void {

@@ -1,8 +1,9 @@
+import { FabricError, messageOf } from "../../core/errors.ts";
 import { Database, literal } from "../../store/duckdb.ts";
 
 const PAGE_ROWS = 50_000;
 
-/** A Parquet file's rows in their order, columns by name, read in pages through an in-memory DuckDB. Rejects as DuckDB does. */
+/** A Parquet file's rows in their order, columns by name, read in pages through an in-memory DuckDB. Rejects "bad-data". */
 export async function* parquetRows(path: string): AsyncGenerator<Readonly<Record<string, unknown>>> {
   const database = await Database.memory({ threads: "1" });
   try {
@@ -21,6 +22,8 @@ export async function* parquetRows(path: string): AsyncGenerator<Readonly<Record
       for (const row of rows) yield Object.fromEntries(columns.map((column, at) => [column.name, row[at]]));
       if (rows.length < PAGE_ROWS) return;
     }
+  } catch (error) {
+    throw new FabricError("bad-data", `Cannot replay ${path}: ${messageOf(error).split("\n")[0]}`, { cause: error });
   } finally {
     database.close();
   }

@@ -1,10 +1,10 @@
 import { fileURLToPath, pathToFileURL } from "node:url";
 import type { Serve, ServerSocket, ServerSocketHandlers } from "../../core/env.ts";
-import { FabricError, messageOf } from "../../core/errors.ts";
 import { systemClock, systemRandom, systemTimers } from "./clock.ts";
 import type { Platform } from "./contract.ts";
 import { systemFiles } from "./files.ts";
 import { systemHttpGet, systemOpenSocket } from "./http.ts";
+import { listenFailure } from "./listen-failure.ts";
 import { systemOpenSqlite } from "./sqlite.ts";
 
 interface SocketData {
@@ -63,9 +63,7 @@ const serve: Serve = (options) => {
   try {
     server = listen();
   } catch (error) {
-    throw new FabricError("unavailable", `Cannot listen on ${options.host}:${options.port}: ${messageOf(error)}`, {
-      cause: error,
-    });
+    throw listenFailure(options.host, options.port, error);
   }
   return {
     host: options.host,

@@ -5,6 +5,7 @@ import { systemClock, systemRandom, systemTimers } from "./clock.ts";
 import type { Platform } from "./contract.ts";
 import { systemFiles } from "./files.ts";
 import { systemHttpGet, systemOpenSocket } from "./http.ts";
+import { listenFailure } from "./listen-failure.ts";
 import { systemOpenSqlite } from "./sqlite.ts";
 
 /** The few members of Deno's namespace that are used here. */
@@ -60,9 +61,7 @@ const serve: Serve = (options) => {
       handle,
     );
   } catch (error) {
-    throw new FabricError("unavailable", `Cannot listen on ${options.host}:${options.port}: ${messageOf(error)}`, {
-      cause: error,
-    });
+    throw listenFailure(options.host, options.port, error);
   }
   return {
     host: options.host,

@@ -2,6 +2,7 @@ import { platform } from "#platform";
 import type { Log } from "../../core/env.ts";
 import { nodeName } from "../../core/symbol.ts";
 import { openSimExchange, type SimExchange, type SimSource } from "../../feed/sim/sim-exchange.ts";
+import { checkInputFile } from "../input-file.ts";
 import { dataFolder } from "../lifecycle/data-folder.ts";
 import { runNode } from "../lifecycle/node.ts";
 import { nodeLog } from "../lifecycle/node-log.ts";
@@ -25,6 +26,7 @@ const HOST = "127.0.0.1";
 
 /** A simulated exchange until stopped. With a data folder it is a node of that folder, found by `market-data --feed sim`. */
 export async function runSim(options: SimOptions): Promise<number | undefined> {
+  if (options.file !== undefined) checkInputFile("play", options.file);
   if (options.data === undefined) return runAlone(options);
   const folder = dataFolder(options.data);
   return runNode({ role: "sim", name: nodeName("sim"), folder, publish: [] }, async (node) => {

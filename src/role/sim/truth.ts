@@ -21,13 +21,25 @@ export async function printTruth(options: SimTruthOptions & { readonly json: boo
     const text = separator + chunk.join(",\n");
     separator = ",\n";
     chunk = [];
-    if (!process.stdout.write(text)) await new Promise((resolve) => process.stdout.once("drain", resolve));
+    if (!process.stdout.write(text)) await roomInStdout();
   };
   for (const row of rows) {
+    if (!process.stdout.writable) return 0;
     chunk.push(JSON.stringify(row));
     if (chunk.length >= CHUNK_ROWS) await flush();
   }
   await flush();
   process.stdout.write(separator === "[" ? "[]\n" : "]\n");
   return 0;
+}
+
+/** Resolves once stdout takes more, and also where its reader is gone and it never will. */
+function roomInStdout(): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      for (const event of ["drain", "error", "close"]) process.stdout.off(event, done);
+      resolve();
+    };
+    for (const event of ["drain", "error", "close"]) process.stdout.on(event, done);
+  });
 }

@@ -27,7 +27,7 @@ describe.skipIf(!present)(`with Debian's python3-zmq and our libzmq ${zmqBackend
     const deps = realDeps();
     using socket = new ZmqPublisher({ endpoints: { bind: ["tcp://127.0.0.1:0"] } }, deps);
     const messages = new MessagePublisher({ node: "n", epoch: "e" }, { publisher: socket, ...deps });
-    const script = join(import.meta.dir, "subscribe.py");
+    const script = join(import.meta.dir, "../interop/subscribe.py");
     const child = Bun.spawn([PYTHON, script, socket.endpoints[0] ?? "", "market.candle.1m.BTCUSDT ", "500"], {
       stderr: "inherit",
     });
@@ -57,7 +57,7 @@ describe.skipIf(!present)(`with Debian's python3-zmq and our libzmq ${zmqBackend
 
   test("a fabric subscriber hears Python, and counts and skips what is not a message", async () => {
     const deps = realDeps();
-    const child = Bun.spawn([PYTHON, join(import.meta.dir, "publish.py")], {
+    const child = Bun.spawn([PYTHON, join(import.meta.dir, "../interop/publish.py")], {
       stdin: "pipe",
       stdout: "pipe",
       stderr: "inherit",
