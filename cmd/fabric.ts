@@ -15,6 +15,8 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   query: { description: "read-only SQL on the store", load: () => import("./query.ts") },
   orders: { description: "the orders in the runners' journals", load: () => import("./orders.ts") },
   status: { description: "which nodes of a data folder are alive", load: () => import("./status.ts") },
+  top: { description: "nodes and rails, live in the terminal", load: () => import("./top.ts") },
+  doctor: { description: "what is wrong here, each finding with its remedy", load: () => import("./doctor.ts") },
   licences: { description: "the licence of fabric and of what it carries", load: () => import("./licences.ts") },
 };
 

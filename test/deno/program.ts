@@ -94,8 +94,16 @@ export class Program implements AsyncDisposable {
 
   /** Waits for text on either output. */
   says(pattern: RegExp, withinMs = 15_000): Promise<RegExpExecArray> {
-    const look = () => pattern.exec(this.#err) ?? pattern.exec(this.#out);
-    return eventually(look, withinMs, `${pattern} to be said; said was: ${this.#out}${this.#err}`);
+    return this.until(() => pattern.exec(this.#err) ?? pattern.exec(this.#out), withinMs, `${pattern} to be said`);
+  }
+
+  /** As `eventually`; a failure tells what the program has said by then. */
+  async until<T>(probe: () => T | Promise<T>, withinMs: number, what: string): Promise<NonNullable<T>> {
+    try {
+      return await eventually(probe, withinMs, what);
+    } catch (error) {
+      throw new Error(`${String(error)}; said was: ${this.#out}${this.#err}`, { cause: error });
+    }
   }
 
   signal(name: NodeJS.Signals): void {

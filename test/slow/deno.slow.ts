@@ -82,7 +82,7 @@ describe.skipIf(executable === null)("zmq on Deno", () => {
         await using subscriber = one.start("test/deno/fixtures/listen.ts", [address]);
         await subscriber.says(/^heard\n/m);
         first.signal("SIGKILL");
-        await subscriber.says(/^disconnected\n/m);
+        await Promise.all([first.ended, subscriber.says(/^disconnected\n/m)]);
         await using second = other.start("test/zmq/fixtures/publisher.ts", [address, "x"]);
         await second.says(/:\/\//);
         await subscriber.says(/^disconnected\n(.+\n)*heard\n/m);
@@ -149,14 +149,14 @@ describe.skipIf(executable === null)("one folder, two runtimes", () => {
     for (const { one, other } of RUNTIMES) {
       await using publishing = one.start("cmd/fabric.ts", market);
       await using trading = other.start("cmd/fabric.ts", runner);
-      const rails = await eventually(
+      const rails = await trading.until(
         async () => {
           const found = await railsOf("r", other, folder.path);
           const enough = found.every((rail) => rail.rail === "FAST" && rail.delivered >= deliveredBefore + 5);
           return found.length === SYMBOLS.length && enough ? found : null;
         },
         20_000,
-        `the runner on ${other.name} to be on the fast rail; it said: ${trading.err}`,
+        `the runner on ${other.name} to be on the fast rail`,
       );
       const delivery = await deliveryOf(one, folder.path);
       for (const rail of rails) expect(digestFor(rail, delivery)).toBe(rail.digest);
@@ -239,7 +239,7 @@ describe.skipIf(executable === null)("fabric on Deno", () => {
 
   test("up --for 20s with a user's strategy: candles equal to the exchange's, events, page, commands, clean log, nothing left", async () => {
     using folder = tempFolder();
-    folders.push(folder.path);
+    folders.push(folder.join("data"));
     const data = ["--data", folder.join("data")];
     const strategy = folder.join("every-candle.ts");
     writeFileSync(strategy, EVERY_CANDLE);
@@ -259,7 +259,7 @@ describe.skipIf(executable === null)("fabric on Deno", () => {
     await using up = onDeno.start("cmd/fabric.ts", words, folder.path);
     const address = `http://127.0.0.1:${port}`;
     const first = async () => (await candlesOf(address, "BTCUSDT")).at(0);
-    await eventually(first, 10_000, `a candle on the page; up said: ${up.err}`);
+    await up.until(first, 10_000, "a candle on the page");
 
     const kinds = await eventKinds(`${address}/api/telemetry/stream`, [
       "health",
@@ -299,17 +299,13 @@ describe.skipIf(executable === null)("fabric on Deno", () => {
     await using up = onDeno.start("cmd/fabric.ts", [...words, "--port", `${port}`]);
     const newest = async () => Number((await candlesOf(`http://127.0.0.1:${port}`, "BTCUSDT")).at(-1)?.openTime);
     const reached = async (time: number) => (await newest()) > time;
-    await eventually(
-      () => reached(MARKET_START_MS),
-      15_000,
-      `the market's own candles on the page; up said: ${up.err}`,
-    );
+    await up.until(() => reached(MARKET_START_MS), 15_000, "the market's own candles on the page");
     const before = await newest();
     const [market] = processesOf(folder.path).filter((each) => each.words.includes("market-data"));
     process.kill(market?.pid ?? 0, "SIGKILL");
     await up.says(/market-data +\| was killed by SIGKILL; restarting in 250 ms/);
     await up.says(/market-data +\| \S+ market-data Store \S+ at row [1-9]/);
-    await eventually(() => reached(before + 60_000), 15_000, `newer candles on the page; up said: ${up.err}`);
+    await up.until(() => reached(before + 60_000), 15_000, "newer candles on the page");
     up.signalGroup("SIGINT");
     expect((await up.endsWithin(5000)).code).toBe(0);
     expect(leftovers(folder.path)).toEqual([]);

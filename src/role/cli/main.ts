@@ -107,11 +107,15 @@ function quietOnBrokenPipe(): void {
   for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined);
 }
 
-/** Resolves once the stream has handed on all it was given, or never can: process.exit would drop what a slow reader has not taken. */
+/**
+ * Ends the stream and resolves once all of it is handed on, or its reader is gone: process.exit would drop what a slow reader has
+ * not taken. (Bun calls back for an empty write before what was written earlier has left; for the end it does not.)
+ */
 function written(stream: NodeJS.WriteStream): Promise<void> {
+  if (!stream.writable) return Promise.resolve();
   return new Promise((resolve) => {
     stream.once("error", () => resolve());
     stream.once("close", () => resolve());
-    stream.write("", () => resolve());
+    stream.end(() => resolve());
   });
 }

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { OpenSqlite, SqlDatabase } from "../../core/env.ts";
-import { messageOf } from "../../core/errors.ts";
+import { FabricError, messageOf } from "../../core/errors.ts";
 
 /** How long a start waits for a lock that somebody only looks at (see isLocked), ms. */
 const PATIENCE_MS = 1000;
@@ -16,7 +16,7 @@ export interface NameLock {
 /** Every lock this process holds, so that none is collected. */
 const held = new Set<SqlDatabase>();
 
-/** Takes the name's lock; null where another process holds it. Blocks for up to a second. */
+/** Takes the name's lock; null where another process holds it. Blocks for up to a second. Throws "io" (a full disk). */
 export function takeNameLock(runFolder: string, name: string, openSqlite: OpenSqlite): NameLock | null {
   const database = openSqlite(lockPath(runFolder, name), { readOnly: false });
   try {
@@ -24,7 +24,9 @@ export function takeNameLock(runFolder: string, name: string, openSqlite: OpenSq
   } catch (error) {
     database.close();
     if (isBusy(error)) return null;
-    throw error;
+    throw new FabricError("io", `Cannot take the lock ${lockPath(runFolder, name)}: ${messageOf(error)}`, {
+      cause: error,
+    });
   }
   held.add(database);
   return {

@@ -26,7 +26,7 @@ export function printCsv(rows: readonly Row[], columns: readonly string[] = Obje
 }
 
 /** A cell stays on its line, and a value cannot give orders to the terminal. */
-function printable(text: string): string {
+export function printable(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is replaced
   return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, (found) => JSON.stringify(found).slice(1, -1));
 }

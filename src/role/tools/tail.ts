@@ -8,7 +8,7 @@ import { nodeLog } from "../lifecycle/node-log.ts";
 import { aborted, stopSignal } from "../lifecycle/stop-signal.ts";
 
 export interface TailOptions {
-  /** Only topics that begin so; all where empty. */
+  /** Only topics that begin so; all where empty. With a space at its end, as on the wire: that topic alone. */
   readonly prefix: string;
   /** End after this many messages; null for ever. */
   readonly count: number | null;
@@ -28,7 +28,7 @@ export async function runTail(options: TailOptions): Promise<number> {
   const subscriber = await ZmqSubscriber.open(
     {
       endpoints: { connect: [...options.endpoints] },
-      filters: [{ prefix: options.prefix }],
+      filters: [options.prefix.endsWith(" ") ? { topic: options.prefix.slice(0, -1) } : { prefix: options.prefix }],
       onMessage: ({ topic, body }) => {
         if (left <= 0) return;
         process.stdout.write(
