@@ -38,8 +38,11 @@ async function runLine(
     }
     const command = await load(table, word);
     if (rest.includes("--help") || rest.includes("-h")) return print(await usageOf(command));
-    const { parseStrict } = await import("./parse.ts");
-    return (await command.run(parseStrict(command, rest))) ?? 0;
+    const [{ parseStrict }, { configuredFlags }] = await Promise.all([
+      import("./parse.ts"),
+      import("../config/config.ts"),
+    ]);
+    return (await command.run(parseStrict(command, rest, configuredFlags(command, Object.keys(table))))) ?? 0;
   } catch (error) {
     process.stderr.write(
       error instanceof FabricError && error.code !== "internal"

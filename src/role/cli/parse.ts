@@ -5,16 +5,21 @@ import type { FabricCommand, Values } from "./command.ts";
 
 /**
  * Parses a subcommand's words strictly: an unknown flag, a missing value, a flag given twice, a word too many or one too few is
- * FabricError "usage" that says what was found and what comes nearest.
+ * FabricError "usage" that says what was found and what comes nearest. `configured` stands in for flags that are not given.
  */
-export function parseStrict(command: FabricCommand, words: readonly string[]): Values {
+export function parseStrict(
+  command: FabricCommand,
+  words: readonly string[],
+  configured: ReadonlyMap<string, { readonly value: string | boolean | readonly string[] }> = new Map(),
+): Values {
   const flags = new Map(Object.entries(command.args).filter(([, def]) => def.type !== "positional"));
   const positionals = Object.entries(command.args).filter(([, def]) => def.type === "positional");
   const repeatable = new Set(command.repeatable);
-  const values: Record<string, string | boolean | string[] | undefined> = {};
+  const values: Record<string, string | boolean | readonly string[] | undefined> = {};
   for (const [name, def] of Object.entries(command.args))
     if (def.default !== undefined) values[name] = def.default as string;
   for (const name of repeatable) values[name] = [];
+  for (const [name, { value }] of configured) values[name] = value;
   const given = new Set<string>();
   const extra: string[] = [];
   for (const token of tokensOf(words, flags)) {
@@ -29,7 +34,8 @@ export function parseStrict(command: FabricCommand, words: readonly string[]): V
       const known = [...flags.keys()].map((flag) => `--${flag}`);
       throw usage(command, `Unknown flag ${token.rawName}${didYouMean(token.rawName, known)}`);
     }
-    if (given.has(name) && !repeatable.has(name)) throw usage(command, `Flag --${name} is given twice`);
+    const isFirst = !given.has(name);
+    if (!isFirst && !repeatable.has(name)) throw usage(command, `Flag --${name} is given twice`);
     given.add(name);
     if (def.type === "boolean") {
       if (token.value !== undefined) throw usage(command, `Flag --${name} takes no value, found "${token.value}"`);
@@ -39,9 +45,7 @@ export function parseStrict(command: FabricCommand, words: readonly string[]): V
     if (token.value === undefined || token.value === "" || (!token.inlineValue && token.value.startsWith("--"))) {
       throw usage(command, `Flag --${name} needs a value${def.valueHint ? ` (${def.valueHint})` : ""}`);
     }
-    const list = values[name];
-    if (repeatable.has(name) && Array.isArray(list)) list.push(token.value);
-    else values[name] = token.value;
+    values[name] = repeatable.has(name) ? [...(isFirst ? [] : list(values, name)), token.value] : token.value;
   }
   for (const [name, def] of positionals) {
     const word = extra.shift();

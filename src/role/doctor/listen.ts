@@ -47,20 +47,19 @@ export async function listen(nodes: readonly Advertisement[]): Promise<Heard> {
   );
   const others = bus.filter((address) => !heard.includes(address));
   const web = Promise.all(all.filter((address) => !isBusAddress(address)).map((address) => ear.ask(address)));
-  await using subscriber = await ear.subscribe(heard, [
-    ...TELEMETRY_FILTERS,
-    { topic: TOPICS.heartbeat },
-    { prefix: TOPICS.candle },
-  ]);
+  const filters = [...TELEMETRY_FILTERS, { topic: TOPICS.heartbeat }, { prefix: TOPICS.candle }];
+  const sockets = [await ear.subscribe(heard, filters)];
   // No filter: these connections only show that somebody shakes hands there, and bring nothing twice.
-  await using doors = others.length > 0 ? await ear.subscribe(others, []) : null;
+  if (others.length > 0) sockets.push(await ear.subscribe(others, []));
+  const hasMarket = nodes.some((node) => node.role === "market-data");
   const isDone = () =>
     ear.isFull ||
-    (nodes.every((node) => ear.telemetry.health(node.node) && ear.telemetry.metrics(node.node)) &&
-      (ear.heartbeats >= 2 || !nodes.some((node) => node.role === "market-data")) &&
+    (nodes.every(({ node }) => ear.telemetry.health(node) && ear.telemetry.metrics(node)) &&
+      (ear.heartbeats >= 2 || !hasMarket) &&
       bus.every((address) => ear.answered.has(address)));
   while (!isDone() && platform.clock.monotonicMs() - startedMs < LISTEN_MS) await pause(LOOK_MS);
   await Promise.all([pause(LINGER_MS), web]);
+  await Promise.all(sockets.map((socket) => socket.close()));
   return {
     telemetry: ear.telemetry,
     answered: ear.answered,

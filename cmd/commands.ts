@@ -1,0 +1,22 @@
+import type { CommandEntry } from "../src/role/cli/main.ts";
+
+/** Every subcommand: its line in the overview, and where its code is. */
+export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
+  up: { description: "simulated exchange, every role and the dashboard, at once", load: () => import("./up.ts") },
+  "market-data": {
+    description: "trades in, candles to the store and the wire",
+    load: () => import("./market-data.ts"),
+  },
+  runner: { description: "runs a strategy and owns its execution", load: () => import("./runner.ts") },
+  scanner: { description: "ranks every symbol by rules; cannot trade", load: () => import("./scanner.ts") },
+  bridge: { description: "the dashboard and its API over HTTP", load: () => import("./bridge.ts") },
+  sim: { description: "a simulated exchange, or a recording played by one", load: () => import("./sim.ts") },
+  tail: { description: "prints messages as they fly", load: () => import("./tail.ts") },
+  query: { description: "read-only SQL on the store", load: () => import("./query.ts") },
+  orders: { description: "the orders in the runners' journals", load: () => import("./orders.ts") },
+  status: { description: "which nodes of a data folder are alive", load: () => import("./status.ts") },
+  top: { description: "nodes and rails, live in the terminal", load: () => import("./top.ts") },
+  doctor: { description: "what is wrong here, each finding with its remedy", load: () => import("./doctor.ts") },
+  config: { description: "what each flag is when it is not given", load: () => import("./config.ts") },
+  licences: { description: "the licence of fabric and of what it carries", load: () => import("./licences.ts") },
+};
