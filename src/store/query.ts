@@ -68,7 +68,7 @@ export async function runUserQuery(query: UserQuery, deps: UserQueryDeps): Promi
       return toUserAnswer(await connection.select(query.sql, query.maxRows ?? MAX_ROWS, true));
     } catch (error) {
       // A listed file may have been merged away since; a file the user names is a permission matter and never gets here.
-      if (!isMissingFile(error) || attempt === MAX_ATTEMPTS) throw queryFailure(error);
+      if (!isMissingFile(error) || attempt === MAX_ATTEMPTS) throw queryFailure(error, layout);
     } finally {
       database.close();
     }
@@ -115,16 +115,17 @@ function toUserAnswer(answer: Answer): UserAnswer {
   };
 }
 
-function queryFailure(error: unknown): FabricError {
+function queryFailure(error: unknown, layout: StoreLayout): FabricError {
   if (error instanceof FabricError) return error;
   const text = messageOf(error).replace(EXCERPT, "");
   const cause = { cause: error };
   if (/Permission Error|configuration has been locked/.test(text))
     return new FabricError("refused", `Refused to run this SQL: ${text}`, cause);
-  if (isMissingFile(error)) {
+  // User SQL cannot name a segment, so a message that does is about the store.
+  if (isMissingFile(error) || text.includes(layout.segments)) {
     return new FabricError(
       "unavailable",
-      `Cannot run this SQL: a listed segment is missing; restart the market-data node, which rebuilds it (${text})`,
+      `Cannot run this SQL: a listed segment is missing or damaged; restart the market-data node, which rebuilds it (${text})`,
       cause,
     );
   }

@@ -15,7 +15,11 @@ await ZmqSubscriber.open(
       else candles++;
     },
   },
-  { backend: zmqBackend, clock: platform.clock, log: { debug() {}, info() {}, warn: console.error, error: console.error } },
+  {
+    backend: zmqBackend,
+    clock: platform.clock,
+    log: { debug() {}, info() {}, warn: console.error, error: console.error },
+  },
 );
 process.stdin.on("data", () => console.log(JSON.stringify({ candles, bad })));
 process.stdin.on("end", () => process.exit(0));

@@ -44,7 +44,11 @@ export async function hearMetrics(data: string, nodes: readonly string[]): Promi
         newest.set(metrics.node, metrics.values);
       },
     },
-    { backend: zmqBackend, clock: platform.clock, log: { debug() {}, info() {}, warn: console.error, error: console.error } },
+    {
+      backend: zmqBackend,
+      clock: platform.clock,
+      log: { debug() {}, info() {}, warn: console.error, error: console.error },
+    },
   );
   return { newest, [Symbol.asyncDispose]: () => subscriber.close() };
 }

@@ -73,7 +73,20 @@ function trade(symbol: string, minute: number, place: number): string {
 function klines(fromMs: number, throughMs: number): unknown[] {
   const rows: unknown[] = [];
   for (let open = Math.ceil(fromMs / MINUTE_MS) * MINUTE_MS; open <= Math.min(throughMs, newestMs); open += MINUTE_MS) {
-    rows.push([open, "100.10", "100.16", "100.10", "100.14", "20", open + MINUTE_MS - 1, "2002.5", TRADES_A_MINUTE, "20", "2002.5", "0"]);
+    rows.push([
+      open,
+      "100.10",
+      "100.16",
+      "100.10",
+      "100.14",
+      "20",
+      open + MINUTE_MS - 1,
+      "2002.5",
+      TRADES_A_MINUTE,
+      "20",
+      "2002.5",
+      "0",
+    ]);
   }
   return rows;
 }

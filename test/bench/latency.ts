@@ -38,7 +38,19 @@ const url = `ws://127.0.0.1:${await port.promise}`;
 await using runner = start(["runner", "--strategy", strategy, "--data", data]);
 await runner.says(/Strategy stamp/);
 await using metrics = await hearMetrics(data, ["market-data", "stamp"]);
-await using market = start(["market-data", "--feed", "binance", "--url", url, "--symbols", symbols, "--history", "0", "--data", data]);
+await using market = start([
+  "market-data",
+  "--feed",
+  "binance",
+  "--url",
+  url,
+  "--symbols",
+  symbols,
+  "--history",
+  "0",
+  "--data",
+  data,
+]);
 await played;
 await Bun.sleep(2000);
 
@@ -56,7 +68,9 @@ const part = (values: Readonly<Record<string, number>>, name: string) =>
 console.log(`${MINUTES} minutes × ${SYMBOLS} symbols, ${latenciesMs.length} candles delivered (ms):`);
 console.log(`  trade sent → strategy called        ${ranks(latenciesMs)}`);
 console.log(`  of it, minute closed → published    ${part(ofMarket, "close.to.publish")}`);
-console.log(`  of it, published → decided          ${part(ofRunner, "publish.to.decided")} (wall clock in whole ms, journal included)`);
+console.log(
+  `  of it, published → decided          ${part(ofRunner, "publish.to.decided")} (wall clock in whole ms, journal included)`,
+);
 exchange.kill();
 await runner.stop();
 await market.stop();

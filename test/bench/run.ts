@@ -21,7 +21,10 @@ const failed: string[] = [];
 for (const [name, about] of BENCHES) {
   if (wanted.length > 0 && !wanted.includes(name)) continue;
   console.log(`\n=== ${name}: ${about}`);
-  const child = Bun.spawn([process.execPath, join(import.meta.dir, `${name}.ts`)], { stdout: "inherit", stderr: "inherit" });
+  const child = Bun.spawn([process.execPath, join(import.meta.dir, `${name}.ts`)], {
+    stdout: "inherit",
+    stderr: "inherit",
+  });
   if ((await child.exited) !== 0) failed.push(name);
 }
 if (failed.length > 0) console.error(`\nFailed: ${failed.join(", ")}`);

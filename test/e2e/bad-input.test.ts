@@ -1,6 +1,6 @@
 import { Database } from "bun:sqlite";
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { fabric, start } from "../support/fabric.ts";
@@ -179,6 +179,30 @@ describe("Another version's or a damaged", () => {
     expectRefusal(torn, 65, "restart its market-data node, which rebuilds it");
     expect((await fabric([...REPLAY, CSV, "--data", data])).code).toBe(0);
     expect(await candleCount(data, "true")).toBe(await candleCount(STORE, "true"));
+  });
+
+  test("segment is told with 69 and the remedy, which works", async () => {
+    const data = copyStore(STORE, root.join("damaged-segments"));
+    const segments = join(data, "published/segments");
+    for (const name of readdirSync(segments)) writeFileSync(join(segments, name), "not Parquet");
+    const damaged = await fabric(["query", "from candle", "--data", data]);
+    expectRefusal(
+      damaged,
+      69,
+      /a listed segment is missing or damaged; restart the market-data node, which rebuilds it/,
+    );
+    for (const name of readdirSync(segments)) rmSync(join(segments, name));
+    expectRefusal(await fabric(["query", "from candle", "--data", data]), 69, "a listed segment is missing or damaged");
+    expect((await fabric([...REPLAY, CSV, "--data", data])).code).toBe(0);
+    expect(await candleCount(data, "true")).toBe(await candleCount(STORE, "true"));
+  });
+
+  test("file in the store's place is refused with 78 and left as it is", async () => {
+    const data = copyStore(STORE, root.join("no-store"));
+    writeFileSync(join(data, "market.duckdb"), "a diary, not a database; ".repeat(1000));
+    const done = await fabric([...REPLAY, CSV, "--data", data]);
+    expectRefusal(done, 78, "it is not a DuckDB database; move it away, or use another data folder");
+    expect(readFileSync(join(data, "market.duckdb"), "utf8")).toStartWith("a diary");
   });
 
   test("journal is refused with 78 by its runner and by orders, and left as it is", async () => {

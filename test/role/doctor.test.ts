@@ -31,10 +31,12 @@ describe("fabric doctor and fabric top without a fabric", () => {
 
   test("doctor says that no node lives in an empty folder; top prints an empty array and says so", async () => {
     using folder = tempFolder();
-    const { code, findings } = await doctor(folder.path);
+    const [{ code, findings }, top] = await Promise.all([
+      doctor(folder.path),
+      fabric(["top", "--once", "--json", "--data", folder.path]),
+    ]);
     expect(code).toBe(69);
     expect(problems(findings)).toEqual(["nodes", "store-holder", "manifest"]);
-    const top = await fabric(["top", "--once", "--json", "--data", folder.path]);
     expect(JSON.parse(top.out)).toEqual([]);
     expect(top.err).toContain("no node is alive");
     expect(top.code).toBe(0);
@@ -95,30 +97,9 @@ describe.skipIf(process.platform !== "linux")("fabric doctor and fabric top besi
     }
   }, 15_000);
 
-  test.each(["q", "\u0003"])(
-    "top on a terminal draws in place, and gives the screen back at %j",
-    async (key) => {
-      let screen = "";
-      const child = Bun.spawn([...FABRIC, "top", "--data", folder.path], {
-        env: { ...process.env, TERM: "xterm", NO_COLOR: "" },
-        terminal: {
-          cols: 100,
-          rows: 30,
-          data: (_terminal, bytes) => {
-            screen += new TextDecoder().decode(bytes);
-          },
-        },
-      });
-      await eventually(() => /market-data +market-data +running/.test(screen) && screen.split("\u001b[H").length > 3);
-      expect(screen.startsWith("\u001b[?1049h\u001b[?25l")).toBe(true);
-      expect(screen).toContain("\u001b[1mnode ");
-      child.terminal?.write(key);
-      expect(await child.exited).toBe(0);
-      await eventually(() => screen.includes("\u001b[?25h\u001b[?1049l"));
-      child.terminal?.close();
-    },
-    15_000,
-  );
+  test("top on a terminal draws in place, and gives the screen back at q and at Ctrl-C", async () => {
+    await Promise.all([quitsAt("q"), quitsAt("\u0003")]);
+  }, 15_000);
 
   test("a stopped runner and a node that died are found; top marks the runner as stale", async () => {
     const ghost = start(["scanner", "--name", "ghost", "--data", folder.path]);
@@ -130,7 +111,10 @@ describe.skipIf(process.platform !== "linux")("fabric doctor and fabric top besi
     await ghost.process.exited;
     process.kill(runner, "SIGSTOP");
     try {
-      const { code, findings } = await doctor(folder.path);
+      const [{ code, findings }, once] = await Promise.all([
+        doctor(folder.path),
+        fabric(["top", "--once", "--json", "--data", folder.path]),
+      ]);
       expect(code).toBe(69);
       expect(problems(findings)).toEqual(["left-over", "endpoint"]);
       const [leftOver, endpoint] = findings.filter((finding) => !finding.ok);
@@ -143,7 +127,6 @@ describe.skipIf(process.platform !== "linux")("fabric doctor and fabric top besi
         8000,
       );
       expect(await blocks.stop("SIGTERM")).toBe(0);
-      const once = await fabric(["top", "--once", "--json", "--data", folder.path]);
       const row = (JSON.parse(once.out) as readonly NodeRow[]).find((each) => each.node === "sma-cross");
       expect(row).toMatchObject({ state: null, pid: runner, ageMs: null });
     } finally {
@@ -151,6 +134,30 @@ describe.skipIf(process.platform !== "linux")("fabric doctor and fabric top besi
       kill(ghost.pid);
     }
   }, 30_000);
+
+  async function quitsAt(key: string): Promise<void> {
+    let screen = "";
+    const child = Bun.spawn([...FABRIC, "top", "--data", folder.path], {
+      env: { ...process.env, TERM: "xterm", NO_COLOR: "" },
+      terminal: {
+        cols: 100,
+        rows: 30,
+        data: (_terminal, bytes) => {
+          screen += new TextDecoder().decode(bytes);
+        },
+      },
+    });
+    await eventually(
+      () => /market-data +market-data +running/.test(screen) && screen.split("\u001b[H").length > 3,
+      8000,
+    );
+    expect(screen.startsWith("\u001b[?1049h\u001b[?25l")).toBe(true);
+    expect(screen).toContain("\u001b[1mnode ");
+    child.terminal?.write(key);
+    expect(await child.exited).toBe(0);
+    await eventually(() => screen.includes("\u001b[?25h\u001b[?1049l"));
+    child.terminal?.close();
+  }
 
   async function statusNames(): Promise<readonly string[]> {
     const { out } = await fabric(["status", "--json", "--data", folder.path]);

@@ -1,8 +1,9 @@
 import { expect, test } from "bun:test";
+import { STALE_AFTER_MS } from "../../src/bridge/contract.ts";
 import type { Clock } from "../../src/core/env.ts";
 import { candleTopic, TOPICS } from "../../src/core/topic.ts";
 import type { Advertisement } from "../../src/role/lifecycle/advertisement.ts";
-import { nodeRows, railRows, STALE_AFTER_MS } from "../../src/role/top/node-rows.ts";
+import { nodeRows, railRows } from "../../src/role/top/node-rows.ts";
 import { durationText, page } from "../../src/role/top/page.ts";
 import { TelemetryView } from "../../src/role/top/telemetry-view.ts";
 

@@ -28,3 +28,8 @@ export function bounded(check: string, findings: readonly Finding[], what: strin
   if (!first) return [...told, well(check, `${rest.length} more ${what}: all well`)];
   return [...told, wrong(check, `${rest.length} more ${what}: ${wrongs.length} of them with a problem`, first.remedy)];
 }
+
+/** "1 candle", "2 candles". */
+export function count(many: number, what: string): string {
+  return `${many} ${what}${many === 1 ? "" : "s"}`;
+}

@@ -1,10 +1,11 @@
+import { MARKET_FRESH_MS } from "../../bridge/contract.ts";
 import type { FeedGap } from "../../core/candle.ts";
 import { MINUTE_MS, toRfc3339 } from "../../core/time.ts";
 import type { HeartbeatBody } from "../../core/wire.ts";
 import type { StoreView } from "../../store/contract.ts";
 import { durationText } from "../top/page.ts";
 import type { Evidence, GapEvidence, ManifestEvidence, MarketEvidence, NodeEvidence } from "./evidence.ts";
-import { bounded, type Finding, well, wrong } from "./finding.ts";
+import { bounded, count, type Finding, well, wrong } from "./finding.ts";
 
 /** More than this between two clocks of one machine is no delay of a message. */
 export const MOST_SKEW_MS = 1000;
@@ -20,7 +21,7 @@ export function judgeMarket(evidence: Evidence): readonly Finding[] {
   const { manifest, market, gaps } = evidence;
   const marketData = evidence.nodes.find((node) => node.role === "market-data" && node.alive);
   const listens = marketData !== undefined && "version" in evidence.libzmq;
-  const findings: Finding[] = listens ? [judgeReceiving(market), judgeClock(market)] : [];
+  const findings: Finding[] = listens ? [judgeReceiving(market), judgeClock(market), ...judgeVenue(marketData)] : [];
   findings.push(...judgeManifest(manifest, market.heartbeat, marketData !== undefined));
   if (manifest.kind !== "read") return findings;
   if (listens) findings.push(...judgeAges(manifest.view, market.heartbeat, marketData));
@@ -59,6 +60,19 @@ function judgeClock({ skewMs }: MarketEvidence): Finding {
     skew,
     "set both clocks by one time server (timedatectl set-ntp true); an overloaded machine looks the same",
   );
+}
+
+/** The exchange's time stands still with a silent venue, and then nothing is ever due: so its silence is a finding of its own. */
+function judgeVenue({ node, health }: NodeEvidence): readonly Finding[] {
+  if (health === null) return [];
+  const { dataAgeMs, details } = health.body;
+  if (details.feed === "replay") return [well("venue", `${node} replays a recording, and waits for no venue`)];
+  const remedy =
+    "see that the venue is up and reached (network, --url; the simulated exchange: fabric status), and market-data's log";
+  if (dataAgeMs === null) return [wrong("venue", `${node} has heard nothing of its venue yet`, remedy)];
+  const ageMs = dataAgeMs + health.ageMs;
+  if (ageMs <= MARKET_FRESH_MS) return [well("venue", `${node} heard its venue ${durationText(ageMs)} ago`)];
+  return [wrong("venue", `${node} has heard nothing of its venue for ${durationText(ageMs)}`, remedy)];
 }
 
 function judgeManifest(
@@ -124,7 +138,7 @@ function judgeAges(view: StoreView, heartbeat: HeartbeatBody | null, marketData:
   ages.sort((one, other) => other.lateMs - one.lateMs || (one.symbol < other.symbol ? -1 : 1));
   const findings = ages.map(({ symbol, lastOpenTime, lateMs }) => {
     const newest = `${symbol}: newest minute ${toRfc3339(lastOpenTime)}`;
-    if (lateMs <= 0) return well("data-age", `${newest}, the next is not due yet`);
+    if (lateMs <= 0) return well("data-age", `${newest}, the next is not due yet by the venue's clock`);
     if (lateMs <= MOST_LATE_MS) return well("data-age", `${newest}, the next is due since ${durationText(lateMs)}`);
     // Every followed symbol has its row or its gap up to closedThrough: one without is followed no more.
     if (hasLeftSymbols && lastOpenTime < (heartbeat.closedThrough ?? 0))
@@ -160,8 +174,4 @@ function judgeGaps(gaps: GapEvidence, nowMs: number | null): Finding {
 
 function gapText(gap: FeedGap): string {
   return `${gap.symbol} ${toRfc3339(gap.fromOpenTime)} to ${toRfc3339(gap.toOpenTime)} (${gap.reason})`;
-}
-
-function count(many: number, what: string): string {
-  return `${many} ${what}${many === 1 ? "" : "s"}`;
 }

@@ -2,7 +2,7 @@ import type { RailState } from "../../core/wire.ts";
 import { dropCounters } from "../top/drop-counters.ts";
 import { durationText } from "../top/page.ts";
 import type { Evidence, NodeEvidence } from "./evidence.ts";
-import { bounded, type Finding, well, wrong } from "./finding.ts";
+import { bounded, count, type Finding, well, wrong } from "./finding.ts";
 
 /** Everything about the nodes: who lives, who speaks, who drops, who is in trouble. */
 export function judgeNodes(evidence: Evidence): readonly Finding[] {
@@ -157,7 +157,7 @@ function judgeDrops(alive: readonly NodeEvidence[]): readonly Finding[] {
       ),
     ];
   });
-  return findings.length > 0 ? findings : [well("drops", `none, as ${told.length} nodes count`)];
+  return findings.length > 0 ? findings : [well("drops", `none, as ${count(told.length, "node")} told`)];
 }
 
 function judgeVersions(alive: readonly NodeEvidence[], ours: string): readonly Finding[] {

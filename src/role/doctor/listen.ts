@@ -1,7 +1,9 @@
 import { platform } from "#platform";
 import { zmqBackend } from "#zmq-backend";
+import type { Filter } from "../../bus/subscriber-options.ts";
 import { ZmqSubscriber } from "../../bus/zmq-subscriber.ts";
 import type { Log } from "../../core/env.ts";
+import { FabricError } from "../../core/errors.ts";
 import { type Frame, TOPICS } from "../../core/topic.ts";
 import { type HeartbeatBody, parseCandleBody, parseHeartbeatBody } from "../../core/wire.ts";
 import type { Advertisement } from "../lifecycle/advertisement.ts";
@@ -81,10 +83,11 @@ class Ear {
     return this.#candles.size >= MAX_CANDLES;
   }
 
-  subscribe(addresses: readonly string[], filters: Parameters<typeof ZmqSubscriber.open>[0]["filters"]) {
-    return ZmqSubscriber.open(
+  /** An advertised address that is none stays one where nobody answered. */
+  async subscribe(addresses: readonly string[], filters: readonly Filter[]): Promise<ZmqSubscriber> {
+    const subscriber = await ZmqSubscriber.open(
       {
-        endpoints: { connect: addresses },
+        endpoints: {},
         filters,
         onMessage: (frame) => this.#take(frame),
         onStatus: (status) => {
@@ -93,6 +96,14 @@ class Ear {
       },
       { backend: zmqBackend, clock: platform.clock, log: SILENT },
     );
+    for (const address of addresses) {
+      try {
+        subscriber.connect(address);
+      } catch (error) {
+        if (!(error instanceof FabricError)) throw error;
+      }
+    }
+    return subscriber;
   }
 
   /** Any HTTP answer will do: it shows that the port is bound, and by a server. */

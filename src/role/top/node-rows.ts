@@ -1,11 +1,9 @@
+import { STALE_AFTER_MS } from "../../bridge/contract.ts";
 import type { LatestEntry } from "../../bus/latest-store.ts";
 import type { HealthBody, NodeRole, NodeState, Rail } from "../../core/wire.ts";
 import type { Advertisement } from "../lifecycle/advertisement.ts";
 import { dropCounters } from "./drop-counters.ts";
 import type { TelemetryView } from "./telemetry-view.ts";
-
-/** A node that was not heard for longer than this is stale: it speaks once a second. */
-export const STALE_AFTER_MS = 3000;
 
 /** One node, flat. Null where nothing was heard that tells. */
 export interface NodeRow {

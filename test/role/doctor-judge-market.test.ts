@@ -1,0 +1,185 @@
+import { MARKET_FRESH_MS } from "../../src/bridge/contract.ts";
+import type { Evidence } from "../../src/role/doctor/evidence.ts";
+import { MOST_LATE_MS, MOST_SKEW_MS, RECENT_GAP_MS } from "../../src/role/doctor/judge-market.ts";
+import {
+  atExchangeTime,
+  type Case,
+  CLOSED,
+  EXCHANGE_TIME,
+  heartbeat,
+  MINUTE,
+  marketData,
+  runner,
+  SPEED,
+  saying,
+  testCases,
+  thirty,
+  withGap,
+  withHeads,
+} from "./doctor-evidence.ts";
+
+const CASES: readonly Case[] = [
+  {
+    what: "no heartbeat and no candle",
+    change: (e) => ({
+      ...e,
+      market: { ...e.market, heartbeats: 0, heartbeat: null, candles: 0, committed: 0, skewMs: null },
+    }),
+    wrong: ["receiving", "clock", "data-age"],
+    says: /cannot be told: no heartbeat was heard/,
+  },
+  {
+    what: "candles without heartbeats",
+    change: (e) => ({ ...e, market: { ...e.market, heartbeats: 0 } }),
+    wrong: ["receiving"],
+    says: /0 heartbeats and 6 candles heard in 2.5 s: its heartbeat is missing/,
+  },
+  {
+    what: "candles that were committed and not heard",
+    change: (e) => ({ ...e, market: { ...e.market, missed: 1 } }),
+    wrong: ["receiving"],
+    says: /1 of the 4 candles committed meanwhile did not come/,
+  },
+  {
+    what: "a quiet market: heartbeats alone",
+    change: (e) => ({ ...e, market: { ...e.market, candles: 0, committed: 0 } }),
+    wrong: [],
+    about: "receiving",
+    says: /2 heartbeats and 0 candles/,
+  },
+  ...[MOST_SKEW_MS + 1, -MOST_SKEW_MS - 1].map((skewMs) => ({
+    what: `a clock apart by ${skewMs} ms`,
+    change: (e: Evidence) => ({ ...e, market: { ...e.market, skewMs } }),
+    wrong: ["clock"],
+    says: skewMs > 0 ? /1001 ms behind ours/ : /1001 ms ahead of ours/,
+  })),
+  {
+    what: "a clock apart by the most that is let pass",
+    change: (e) => ({ ...e, market: { ...e.market, skewMs: -MOST_SKEW_MS } }),
+    wrong: [],
+    about: "clock",
+    says: /1000 ms ahead/,
+  },
+  {
+    what: "a venue that has been silent for longer than is fresh, whatever its clock last said",
+    change: (e) => ({ ...e, nodes: [saying(marketData(), { dataAgeMs: MARKET_FRESH_MS - 299 }), runner()] }),
+    wrong: ["venue"],
+    says: /heard nothing of its venue for/,
+  },
+  {
+    what: "a venue just fresh",
+    change: (e) => ({ ...e, nodes: [saying(marketData(), { dataAgeMs: MARKET_FRESH_MS - 300 }), runner()] }),
+    wrong: [],
+    about: "venue",
+    says: /heard its venue/,
+  },
+  {
+    what: "a venue that was never heard",
+    change: (e) => ({ ...e, nodes: [saying(marketData(), { dataAgeMs: null }), runner()] }),
+    wrong: ["venue"],
+    says: /nothing of its venue yet/,
+  },
+  {
+    what: "a replay that has ended",
+    change: (e) => ({ ...e, nodes: [saying(marketData(), { dataAgeMs: 9e9, details: { feed: "replay" } }), runner()] }),
+    wrong: [],
+    about: "venue",
+    says: /replays a recording/,
+  },
+  {
+    what: "no manifest beside a live writer",
+    change: (e) => ({ ...e, manifest: { kind: "none" } }),
+    wrong: ["manifest"],
+    says: /nothing is published.*look again/,
+  },
+  {
+    what: "a manifest that cannot be read",
+    change: (e) => ({ ...e, manifest: { kind: "unreadable", problem: "its checksum does not fit" } }),
+    wrong: ["manifest"],
+    says: /checksum does not fit.*rebuilds/,
+  },
+  {
+    what: "a manifest of another store than the one published",
+    change: (e) => ({ ...e, market: { ...e.market, heartbeat: { ...heartbeat(), storeId: "other" } } }),
+    wrong: ["manifest"],
+    says: /of store s, and market-data publishes store other/,
+  },
+  {
+    what: "a manifest behind the heartbeat's rows",
+    change: (e) => ({ ...e, market: { ...e.market, heartbeat: { ...heartbeat(), commitSeq: 107 } } }),
+    wrong: ["manifest"],
+    says: /7 rows behind/,
+  },
+  {
+    what: "a manifest behind the heartbeat's closed minutes",
+    change: (e) => ({ ...e, market: { ...e.market, heartbeat: { ...heartbeat(), closedThrough: CLOSED + MINUTE } } }),
+    wrong: ["manifest"],
+    says: /0 rows behind .*behind its closed minutes/,
+  },
+  {
+    what: "a manifest ahead of the heartbeat, which is older",
+    change: (e) => ({ ...e, market: { ...e.market, heartbeat: { ...heartbeat(), commitSeq: 90 } } }),
+    wrong: [],
+    about: "manifest",
+    says: /level with/,
+  },
+  {
+    what: "a store without a candle",
+    change: (e) => withHeads(e, []),
+    wrong: ["data-age"],
+    says: /no candle yet/,
+  },
+  {
+    what: "a venue that has told no time",
+    change: (e) => ({ ...e, market: { ...e.market, heartbeat: { ...heartbeat(), exchangeTime: null } } }),
+    wrong: ["data-age"],
+    says: /not heard the venue's time/,
+  },
+  {
+    what: "a symbol as late as is let pass, at the market's speed",
+    change: (e) => atExchangeTime(e, EXCHANGE_TIME + MOST_LATE_MS * SPEED),
+    wrong: [],
+    about: "data-age",
+    says: /due since 10s/,
+  },
+  {
+    what: "a symbol later than that",
+    change: (e) => atExchangeTime(e, EXCHANGE_TIME + (MOST_LATE_MS + 1000) * SPEED),
+    wrong: ["data-age", "data-age"],
+    says: /BTCUSDT: newest minute 2025-01-01T00:10:00Z, the next is late by 11s/,
+  },
+  {
+    what: "a symbol that market-data follows no more",
+    change: (e) => withHeads(e, ["BTCUSDT", "ETHUSDT", "OLDUSDT"], { OLDUSDT: CLOSED - 9999 * MINUTE }),
+    wrong: [],
+    about: "data-age",
+    says: /OLDUSDT.*follows 2 of the store's 3 symbols/,
+  },
+  {
+    what: "one late symbol among thirty is told, not counted away",
+    change: (e) => withHeads(e, thirty(), { S17: CLOSED - 60 * MINUTE }, 30),
+    wrong: ["data-age"],
+    says: /S17: .*late by/,
+  },
+  {
+    what: "a gap of late",
+    change: (e) => withGap(e, EXCHANGE_TIME - RECENT_GAP_MS + 1),
+    wrong: ["gaps"],
+    says: /3 gaps in the store, the newest BTCUSDT .* \(no klines\)/,
+  },
+  {
+    what: "a gap of long ago",
+    change: (e) => withGap(e, EXCHANGE_TIME - RECENT_GAP_MS),
+    wrong: [],
+    about: "gaps",
+    says: /3 gaps in the store/,
+  },
+  {
+    what: "gaps that cannot be read",
+    change: (e) => ({ ...e, gaps: { kind: "unread", problem: "a listed file is missing" } }),
+    wrong: ["gaps"],
+    says: /listed file is missing/,
+  },
+];
+
+testCases("The judge of the market's data finds", CASES);
