@@ -16,7 +16,7 @@ import { useEmbeddedLibzmq } from "./embedded-libzmq.ts";
 import { takeNameLock } from "./name-lock.ts";
 import { nodeLog } from "./node-log.ts";
 import { ProcessMeter } from "./process-meter.ts";
-import { stopSignal } from "./stop-signal.ts";
+import { aborted, stopSignal } from "./stop-signal.ts";
 
 /** What a role tells of itself; the lifecycle adds process figures and publishes it. */
 export interface NodeReport {
@@ -59,6 +59,9 @@ export interface Node {
   advertise(endpoints: readonly string[]): void;
 }
 
+/** A node that is asked to stop has this long, ms; what it was doing is as safe as under kill -9. */
+const STOP_WITHIN_MS = 4500;
+
 /**
  * The life of a node: folder, name lock, sockets, advertisement, telemetry, then `body` until it returns; then all of it undone
  * in reverse. `body` returns the exit code, and should end soon after `stop` is aborted. Throws FabricError: "io" for the folder,
@@ -90,7 +93,7 @@ export async function runNode(
     const about = { node: name, role, pid: process.pid, version: VERSION, epoch, startedAt: platform.clock.nowMs() };
     advertise(folder.run, platform.files, { ...about, endpoints: [...socket.endpoints] });
     using telemetry = new NodeTelemetry(options, publisher, socket, logs, log);
-    return await body({
+    const running = body({
       name,
       folder,
       log,
@@ -101,12 +104,23 @@ export async function runNode(
       advertise: (more) =>
         advertise(folder.run, platform.files, { ...about, endpoints: [...(socket?.endpoints ?? []), ...more] }),
     });
+    return await Promise.race([running, overdue(stop.signal)]);
   } finally {
     withdraw(folder.run, platform.files, name);
     socket?.close();
     platform.files.remove(endpoint.slice("ipc://".length));
     lock.release();
   }
+}
+
+/** Never resolves; rejects where the node is still busy this long after it was asked to stop. */
+async function overdue(stop: AbortSignal): Promise<never> {
+  await aborted(stop);
+  await new Promise<void>((resolve) => platform.timers.after(STOP_WITHIN_MS, resolve));
+  throw new FabricError(
+    "unavailable",
+    `Stopped without being done: the node was still busy ${STOP_WITHIN_MS} ms after it was asked to stop`,
+  );
 }
 
 function nameTaken(role: NodeRole, name: string, folder: DataFolder): FabricError {
