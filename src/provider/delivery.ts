@@ -4,6 +4,7 @@ import { EMPTY_DIGEST, extendDigest } from "../core/digest.ts";
 import type { Clock } from "../core/env.ts";
 import { MINUTE_MS } from "../core/time.ts";
 import type { StoreView } from "../store/contract.ts";
+import type { Breather } from "./breather.ts";
 import {
   AHEAD_BOUND,
   type DeliveredSample,
@@ -22,6 +23,7 @@ type Brought = Omit<DeliveredSample, "candle">;
  */
 export class Delivery {
   readonly #clock: Clock;
+  readonly #breather: Breather;
   readonly #includePartial: boolean;
   readonly #onDelivered: ((sample: DeliveredSample) => void) | undefined;
   readonly #tracks = new Map<string, SymbolTrack>();
@@ -33,8 +35,9 @@ export class Delivery {
   #storeId: string | null;
   #ended = false;
 
-  constructor(clock: Clock, options: ProviderOptions) {
+  constructor(clock: Clock, breather: Breather, options: ProviderOptions) {
     this.#clock = clock;
+    this.#breather = breather;
     this.#includePartial = options.includePartial ?? false;
     this.#onDelivered = options.onDelivered;
     this.#storeId = options.cursor?.storeId ?? null;
@@ -200,10 +203,15 @@ export class Delivery {
     this.#window.add(candle.commitSeq);
     this.#counts[brought.rail]++;
     const pending = this.#consumer({ type: "candle", candle }, this.#cursor);
-    if (!this.#onDelivered) return pending;
-    const sample = { candle, ...brought };
-    if (!pending) return this.#onDelivered(sample);
-    return pending.then(() => this.#onDelivered?.(sample));
+    if (pending) return this.#afterwards(pending, candle, brought);
+    this.#onDelivered?.({ candle, ...brought });
+    return this.#breather.breath() ?? undefined;
+  }
+
+  async #afterwards(pending: Promise<void>, candle: StoredCandle, brought: Brought): Promise<void> {
+    await pending;
+    this.#onDelivered?.({ candle, ...brought });
+    await this.#breather.breath();
   }
 
   #moveTo(track: SymbolTrack, position: SymbolCursor): void {

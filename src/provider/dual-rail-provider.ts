@@ -6,6 +6,7 @@ import type { Timer } from "../core/env.ts";
 import { assert, FabricError, messageOf } from "../core/errors.ts";
 import type { CandleBody, HeartbeatBody, RailState } from "../core/wire.ts";
 import type { DeliveryPage, StoreView } from "../store/contract.ts";
+import { Breather } from "./breather.ts";
 import { Delivery } from "./delivery.ts";
 import { FastIntake } from "./fast-intake.ts";
 import {
@@ -40,6 +41,7 @@ export class DualRailProvider {
   readonly #poller: StorePoller<StoreRead>;
   readonly #intake: FastIntake;
   readonly #triggers: PollTriggers;
+  readonly #breather: Breather;
   readonly #wake = new Wake();
   readonly #trouble: RateLimitedLog;
   readonly #counts = { readerErrors: 0, storeAbsent: 0, heartbeats: 0 };
@@ -59,7 +61,8 @@ export class DualRailProvider {
     this.#options = options;
     this.#symbols = options.symbols === "all" ? "all" : new Set(options.symbols);
     this.#times = timesOf(options);
-    this.#delivery = new Delivery(deps.clock, options);
+    this.#breather = new Breather(deps.clock, deps.timers);
+    this.#delivery = new Delivery(deps.clock, this.#breather, options);
     this.#trouble = new RateLimitedLog(deps.log, deps.clock);
     const request = (trigger: PollTrigger) => this.#poller.request(trigger);
     this.#poller = new StorePoller(deps.clock, deps.timers, this.#times, () => this.#wake.now());
@@ -166,7 +169,10 @@ export class DualRailProvider {
       else if (outcome) await this.#absorb(outcome.value, outcome.atMs);
       const drained = this.#joined && (await this.#intake.drain());
       this.#poller.startIfDue(() => this.#read());
-      if (!outcome && !drained && !this.#closed) await this.#wake.wait();
+      if (!outcome && !drained && !this.#closed) {
+        await this.#wake.wait();
+        this.#breather.turned();
+      }
     }
   }
 

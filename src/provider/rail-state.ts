@@ -36,6 +36,11 @@ function judge(track: SymbolTrack, facts: RailFacts, ageMs: number): readonly [R
   const seenThrough = Math.max(watch.coveredThrough, track.chainOpenTime ?? Number.NEGATIVE_INFINITY);
   if (!facts.joined) return ["STALE", "waiting for the store"];
   if (track.progressMs === null) {
+    if (ageMs > exchange.minuteWallMs + facts.staleAfterMs)
+      return [
+        "STALE",
+        track.chainOpenTime === null ? "the store has no row of this symbol" : "no candle since the start",
+      ];
     const due = exchange.dueMinute(facts.nowMs);
     if (due === null || due > seenThrough) return ["STALE", "no candle since the start"];
     return ["FALLBACK", "the store is read, the next candle is not due yet"];
