@@ -71,6 +71,11 @@ export class StrategyHost {
     return this.#failure;
   }
 
+  /** Marks the strategy failed for something it did outside its calls, for example in a timer of its own. */
+  fail(reason: string): void {
+    this.#failure ??= `Strategy ${this.#strategy.name} failed: ${reason}`;
+  }
+
   /** openTime of the first minute of history to `warm` with, where deciding starts at `anchorOpenTime`. */
   warmupFrom(anchorOpenTime: number): number {
     return bucketOf(anchorOpenTime, this.timeframe) - this.#settings.warmupBars * timeframeMs(this.timeframe);

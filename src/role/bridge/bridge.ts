@@ -1,14 +1,14 @@
 import { platform } from "#platform";
 import { zmqBackend } from "#zmq-backend";
 import { createApp } from "../../bridge/app.ts";
-import { LOOPBACK_HOSTS } from "../../bridge/security.ts";
+import { ANY_ADDRESS, LOOPBACK_HOSTS } from "../../bridge/security.ts";
 import { TelemetryHub } from "../../bridge/telemetry-hub.ts";
 import { ZmqSubscriber } from "../../bus/zmq-subscriber.ts";
-import { nodeName } from "../../core/symbol.ts";
 import { TOPICS } from "../../core/topic.ts";
 import { openStoreReader } from "../../store/reader.ts";
 import { dataFolder } from "../lifecycle/data-folder.ts";
 import { runNode } from "../lifecycle/node.ts";
+import { ownName } from "../lifecycle/own-name.ts";
 import { aborted } from "../lifecycle/stop-signal.ts";
 import { VERSION } from "../version.ts";
 import { dashboardFiles } from "./dashboard-files.ts";
@@ -26,60 +26,67 @@ export interface BridgeOptions {
 /** The bridge role: hears every node of the folder and shows it over HTTP. It opens no journal and writes to no store. */
 export async function runBridge(options: BridgeOptions): Promise<number | undefined> {
   const folder = dataFolder(options.data);
-  return runNode({ role: "bridge", name: nodeName(options.name ?? "bridge"), folder, publish: [] }, async (node) => {
-    const { log } = node;
-    const hub = new TelemetryHub({ ...platform, log, epoch: platform.random.uuid(), version: VERSION });
-    const reader = openStoreReader({ folder: folder.path }, platform);
-    const assets = dashboardFiles();
-    const app = createApp({
-      ...platform,
-      log,
-      telemetry: hub,
-      candles: reader,
-      assets,
-      version: VERSION,
-      allowedHosts: allowedHosts(options.host),
-    });
-    const server = platform.serve({ host: options.host, port: options.port, fetch: (request) => app.fetch(request) });
-    const subscriber = await ZmqSubscriber.open(
-      {
-        endpoints: { connect: [...options.telemetry] },
-        filters: [{ prefix: "telemetry." }, { prefix: TOPICS.candle }],
-        onMessage: ({ topic, body }) => hub.ingest(topic, body),
-      },
-      { backend: zmqBackend, clock: platform.clock, log },
-    );
-    const discovery = new Discovery(folder.run, subscriber, { ...platform, log });
-    log.info(`Dashboard on http://${options.host.includes(":") ? `[${options.host}]` : options.host}:${server.port}/`);
-    node.tell({
-      report: () => {
-        const ready = hub.readiness();
-        const { received, dropped, malformed, empty, oversize } = subscriber.counters();
-        return {
-          state: "running",
-          reason: null,
-          dataAgeMs: ready.dataAgeMs,
-          mode: null,
-          details: { port: server.port, ready: ready.ready, nodes: discovery.count },
-          values: {
-            ...hub.counters(),
-            "socket.received.total": received,
-            "socket.dropped.total": dropped,
-            "socket.malformed.total": malformed + empty + oversize,
-          },
-          rails: [],
-        };
-      },
-    });
-    await aborted(node.stop);
-    discovery.close();
-    hub.close();
-    await Promise.all([server.stop(), subscriber.close(), reader.close()]);
-    return 0;
-  });
+  return runNode(
+    { role: "bridge", name: ownName(options.name ?? "bridge", "bridge"), folder, publish: [] },
+    async (node) => {
+      const { log } = node;
+      const hub = new TelemetryHub({ ...platform, log, epoch: platform.random.uuid(), version: VERSION });
+      const reader = openStoreReader({ folder: folder.path }, platform);
+      const assets = dashboardFiles();
+      const app = createApp({
+        ...platform,
+        log,
+        telemetry: hub,
+        candles: reader,
+        assets,
+        version: VERSION,
+        allowedHosts: allowedHosts(options.host),
+      });
+      const server = platform.serve({ host: options.host, port: options.port, fetch: (request) => app.fetch(request) });
+      const subscriber = await ZmqSubscriber.open(
+        {
+          endpoints: { connect: [...options.telemetry] },
+          filters: [{ prefix: "telemetry." }, { prefix: TOPICS.candle }],
+          onMessage: ({ topic, body }) => hub.ingest(topic, body),
+        },
+        { backend: zmqBackend, clock: platform.clock, log },
+      );
+      const discovery = new Discovery(folder.run, subscriber, { ...platform, log });
+      log.info(
+        `Dashboard on http://${options.host.includes(":") ? `[${options.host}]` : options.host}:${server.port}/`,
+      );
+      node.tell({
+        report: () => {
+          const ready = hub.readiness();
+          const { received, dropped, malformed, empty, oversize } = subscriber.counters();
+          return {
+            state: "running",
+            reason: null,
+            dataAgeMs: ready.dataAgeMs,
+            mode: null,
+            details: { port: server.port, ready: ready.ready, nodes: discovery.count },
+            values: {
+              ...hub.counters(),
+              "socket.received.total": received,
+              "socket.dropped.total": dropped,
+              "socket.malformed.total": malformed + empty + oversize,
+            },
+            rails: [],
+          };
+        },
+      });
+      await aborted(node.stop);
+      discovery.close();
+      hub.close();
+      await Promise.all([server.stop(), subscriber.close(), reader.close()]);
+      return 0;
+    },
+  );
 }
 
 /** Listening beyond loopback was asked for by name: then that name may stand in the Host header, too. */
 function allowedHosts(host: string): readonly string[] {
-  return LOOPBACK_HOSTS.includes(host) ? LOOPBACK_HOSTS : [...LOOPBACK_HOSTS, host];
+  if (host === "0.0.0.0" || host === "::") return [...LOOPBACK_HOSTS, ANY_ADDRESS];
+  const name = host.includes(":") ? `[${host}]` : host;
+  return LOOPBACK_HOSTS.includes(name) ? LOOPBACK_HOSTS : [...LOOPBACK_HOSTS, name];
 }

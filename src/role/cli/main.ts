@@ -101,6 +101,12 @@ function oneLine(message: string): string {
   return message.replace(/[\u0000-\u0020\u007f]+/g, " ").trim();
 }
 
+/** Says on stderr that something happened that never should, and gives the exit code of a bug. */
+export function reportBug(error: unknown): number {
+  process.stderr.write(bugReport(error));
+  return 70;
+}
+
 function bugReport(error: unknown): string {
   return `fabric: this is a bug in fabric: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`;
 }

@@ -205,7 +205,8 @@ class MarketDataNode {
     const pipeline = this.#pipeline.counters();
     const stalled = this.#pipeline.state.kind === "stalled" ? this.#pipeline.state.reason : null;
     const waiting = facts.connected || this.#feed.recording ? null : "not connected to the venue";
-    const reason = stalled ?? (state.phase === "paused" ? (state.reason ?? "paused") : waiting);
+    const reason =
+      stalled ?? this.#pipeline.sealFailure ?? (state.phase === "paused" ? (state.reason ?? "paused") : waiting);
     const lags = state.symbols.map((symbol) => symbol.lagMs ?? 0);
     return {
       state: reason === null ? "running" : "degraded",

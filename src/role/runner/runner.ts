@@ -1,7 +1,8 @@
+import { resolve } from "node:path";
 import { platform } from "#platform";
 import type { DeliveryCursor } from "../../core/delivery.ts";
+import type { Log } from "../../core/env.ts";
 import { messageOf } from "../../core/errors.ts";
-import { nodeName } from "../../core/symbol.ts";
 import type { HealthBody } from "../../core/wire.ts";
 import { openJournal } from "../../execution/journal.ts";
 import { PaperBroker } from "../../execution/paper-broker.ts";
@@ -15,7 +16,9 @@ import { strategySettings } from "../../strategy/params.ts";
 import { dataFolder } from "../lifecycle/data-folder.ts";
 import { LatencyRing } from "../lifecycle/latency.ts";
 import { type Node, type NodeReport, runNode } from "../lifecycle/node.ts";
+import { ownName } from "../lifecycle/own-name.ts";
 import { aborted } from "../lifecycle/stop-signal.ts";
+import { claimStrayErrors } from "../lifecycle/stray-errors.ts";
 import { openRails, storeStart } from "../provider-node.ts";
 import { builtinOrFile } from "../user-file.ts";
 
@@ -37,9 +40,10 @@ export interface RunnerOptions {
 export async function runRunner(options: RunnerOptions): Promise<number | undefined> {
   const strategy = await builtinOrFile("strategy", options.strategy, BUILTIN_STRATEGIES, asStrategy);
   const host = new StrategyHost(strategy, strategySettings(strategy, options.params));
-  const name = nodeName(options.name ?? strategy.name);
+  const name = ownName(options.name ?? strategy.name, "runner");
   const folder = dataFolder(options.data);
   return runNode({ role: "runner", name, folder, publish: [] }, async (node) => {
+    using _stray = claimStrayErrors((error) => isFrom(options.strategy, error) && failed(host, error, node.log));
     const rails = openRails(folder, options.symbols ?? "all", options.market, node.log);
     try {
       node.log.info(
@@ -81,8 +85,11 @@ class RunnerNode {
         orders: this.#core?.orders() ?? [],
       }),
     });
-    const view = await storeStart(this.#rails.reader, stop);
+    const view = await storeStart(this.#rails.reader, stop, log);
     if (!view) return 0;
+    const missing = (this.#options.symbols ?? []).filter((symbol) => !view.heads.has(symbol));
+    if (missing.length > 0)
+      log.warn(`The store has no candle of ${missing.join(", ")} yet; does market-data follow that?`);
     const core = this.#openCore(this.#rails.reader, view.storeId);
     this.#core = core;
     try {
@@ -172,6 +179,19 @@ class RunnerNode {
       rails: this.#provider?.rails() ?? [],
     };
   }
+}
+
+/** Whether an error that nobody caught comes out of the user's own file, for example out of a timer it set. */
+function isFrom(strategy: string, error: unknown): boolean {
+  return strategy.endsWith(".ts") && error instanceof Error && error.stack?.includes(resolve(strategy)) === true;
+}
+
+function failed(host: StrategyHost, error: unknown, log: Log): true {
+  if (host.failure === null) {
+    host.fail(messageOf(error));
+    log.error(host.failure ?? "");
+  }
+  return true;
 }
 
 /** A start that cannot work (another store, other parameters, another schema) ends the node; a full disk does not. */

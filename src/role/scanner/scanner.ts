@@ -1,5 +1,4 @@
 import { platform } from "#platform";
-import { nodeName } from "../../core/symbol.ts";
 import { DualRailProvider } from "../../provider/dual-rail-provider.ts";
 import { BUILTIN_RULES } from "../../scan/builtins.ts";
 import type { ScanRule } from "../../scan/contract.ts";
@@ -8,6 +7,7 @@ import { asScanRule } from "../../scan/load.ts";
 import type { StoreReader, StoreView } from "../../store/contract.ts";
 import { dataFolder } from "../lifecycle/data-folder.ts";
 import { type Node, type NodeReport, runNode } from "../lifecycle/node.ts";
+import { ownName } from "../lifecycle/own-name.ts";
 import { aborted } from "../lifecycle/stop-signal.ts";
 import { openRails, storeStart } from "../provider-node.ts";
 import { builtinOrFile } from "../user-file.ts";
@@ -30,17 +30,20 @@ export async function runScanner(options: ScannerOptions): Promise<number | unde
   for (const rule of given) rules.push(await builtinOrFile("scanner rule", rule, BUILTIN_RULES, asScanRule));
   const engine = new ScanEngine(rules);
   const folder = dataFolder(options.data);
-  return runNode({ role: "scanner", name: nodeName(options.name ?? "scanner"), folder, publish: [] }, async (node) => {
-    const rails = openRails(folder, "all", options.market, node.log);
-    try {
-      node.log.info(`Rules ${rules.map((rule) => rule.name).join(", ")} over every symbol`);
-      await scan(node, engine, rails);
-      return 0;
-    } finally {
-      await rails.market.stop();
-      await rails.reader.close();
-    }
-  });
+  return runNode(
+    { role: "scanner", name: ownName(options.name ?? "scanner", "scanner"), folder, publish: [] },
+    async (node) => {
+      const rails = openRails(folder, "all", options.market, node.log);
+      try {
+        node.log.info(`Rules ${rules.map((rule) => rule.name).join(", ")} over every symbol`);
+        await scan(node, engine, rails);
+        return 0;
+      } finally {
+        await rails.market.stop();
+        await rails.reader.close();
+      }
+    },
+  );
 }
 
 async function scan(node: Node, engine: ScanEngine, rails: ReturnType<typeof openRails>): Promise<void> {
@@ -50,7 +53,7 @@ async function scan(node: Node, engine: ScanEngine, rails: ReturnType<typeof ope
     report: () => reportOf(engine, provider, progressMs),
     scan: () => ({ rows: engine.rows() }),
   });
-  const view = await storeStart(rails.reader, node.stop);
+  const view = await storeStart(rails.reader, node.stop, node.log);
   if (!view) return;
   await warm(engine, rails.reader, view);
   const cursor = { storeId: view.storeId, throughSeq: view.throughSeq, symbols: new Map() };
