@@ -33,7 +33,7 @@ export function securityHeaders(): MiddlewareHandler {
 
 /** Refuses a Host header whose name is not in `allowed` (names, ANY_ADDRESS; ports do not matter) with 403. */
 export function hostCheck(allowed: readonly string[]): MiddlewareHandler {
-  const names = new Set(allowed.map((name) => name.toLowerCase()));
+  const names = new Set(allowed.filter((name) => name !== ANY_ADDRESS).map((name) => name.toLowerCase()));
   const byAddress = allowed.includes(ANY_ADDRESS);
   return async (c, next) => {
     const name = hostName(c.req.header("host") ?? new URL(c.req.url).host);

@@ -89,6 +89,7 @@ const CASES: readonly (readonly [readonly string[], string])[] = [
   [[...RUNNER, "--params", "fast=30,slow=20"], "fast must be below slow"],
   [[...RUNNER, "--name", "a b"], 'Bad node name "a b": expected 1 to 48 letters'],
   [[...RUNNER, "--name", "../x"], 'Bad node name "../x"'],
+  [[...RUNNER, "--name", "market-data"], 'Bad --name "market-data" for a runner: that name belongs to another role'],
 ];
 
 describe("A wrong command line is told in one line, exits with 64 and leaves nothing behind:", () => {

@@ -172,3 +172,28 @@ async function candles(): Promise<number> {
   const done = await fabric(["query", "select count(*) n from candle", "--json", "--data", DATA]);
   return JSON.parse(done.out)[0].n;
 }
+
+test("a strategy that throws where nobody can catch it is marked failed, and its node lives", async () => {
+  const path = file(
+    "stray.ts",
+    `import { defineStrategy, v } from "fabric";
+export default defineStrategy({ name: "stray", version: "1", params: v.object({}), warmup: () => 0, init: () => ({}),
+  onCandle() { setTimeout(() => { throw new Error("boom in a timer"); }, 1); return []; } });\n`,
+  );
+  await using runner = start(["runner", "--strategy", path, "--data", DATA]);
+  await runner.says(/Strategy stray failed: boom in a timer/, 15_000);
+  expect(runner.process.exitCode).toBeNull();
+  expect(await runner.stop()).toBe(0);
+});
+
+test("a bug that nobody catches ends the node with 70, so that it can be restarted", async () => {
+  const path = file(
+    "stray-rule.ts",
+    `import { defineRule } from "fabric";
+export default defineRule({ name: "r", init: () => ({}),
+  onCandle() { setTimeout(() => { throw new Error("boom in a rule"); }, 1); return null; } });\n`,
+  );
+  const done = await fabric(["scanner", "--rule", path, "--name", "stray", "--data", DATA]);
+  expect(done.code).toBe(70);
+  expect(done.err).toContain("boom in a rule");
+});
