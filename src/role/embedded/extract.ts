@@ -1,20 +1,10 @@
 import { createHash } from "node:crypto";
-import {
-  chmodSync,
-  closeSync,
-  fsyncSync,
-  lstatSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeSync,
-} from "node:fs";
+import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { zstdDecompressSync } from "node:zlib";
 import { FabricError, messageOf } from "../../core/errors.ts";
+import { checkPrivateFolder } from "../lifecycle/private-folder.ts";
 import type { EmbeddedFile } from "./contract.ts";
 
 /**
@@ -32,7 +22,7 @@ export function extract(files: readonly EmbeddedFile[]): string {
     const folder = join(base, `fabric-${key}`);
     try {
       mkdirSync(folder, { recursive: true, mode: 0o700 });
-      checkPrivate(folder);
+      checkPrivateFolder(folder);
       for (const file of files) place(file, join(folder, file.name));
       return folder;
     } catch (error) {
@@ -55,14 +45,6 @@ function cacheFolders(): readonly string[] {
   else if (homedir() !== "/") folders.push(join(homedir(), ".cache", "fabric"));
   folders.push(join(tmpdir(), `fabric-${process.getuid?.() ?? "user"}`));
   return folders;
-}
-
-/** A folder that somebody else owns or may write could hold somebody else's library. */
-function checkPrivate(folder: string): void {
-  const stat = lstatSync(folder);
-  if (!stat.isDirectory()) throw new FabricError("io", "not a folder");
-  if (process.getuid && stat.uid !== process.getuid()) throw new FabricError("io", "owned by another user");
-  if ((stat.mode & 0o077) !== 0) chmodSync(folder, 0o700);
 }
 
 function place(file: EmbeddedFile, path: string): void {

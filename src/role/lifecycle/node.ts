@@ -15,6 +15,7 @@ import { type DataFolder, prepareDataFolder } from "./data-folder.ts";
 import { useEmbeddedLibzmq } from "./embedded-libzmq.ts";
 import { takeNameLock } from "./name-lock.ts";
 import { nodeLog } from "./node-log.ts";
+import { checkPrivateFolder } from "./private-folder.ts";
 import { ProcessMeter } from "./process-meter.ts";
 import { aborted, stopSignal } from "./stop-signal.ts";
 
@@ -82,7 +83,9 @@ export async function runNode(
   const epoch = platform.random.uuid();
   useEmbeddedLibzmq();
   const endpoint = folder.ipcEndpoint(name);
-  platform.files.makeFolder(endpoint.slice("ipc://".length, endpoint.lastIndexOf("/")));
+  const sockets = endpoint.slice("ipc://".length, endpoint.lastIndexOf("/"));
+  platform.files.makeFolder(sockets);
+  if (sockets !== folder.run) checkPrivateFolder(sockets);
   let socket: ZmqPublisher | null = null;
   try {
     socket = new ZmqPublisher(
