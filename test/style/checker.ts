@@ -16,7 +16,10 @@ const BANNED: readonly (readonly [RegExp, string])[] = [
     /["'](node:)?(child_process|net|http|https|dgram|sqlite)["']|["']bun:sqlite["']/,
     "only src/role starts processes, listens or opens databases",
   ],
-  [/\b(await|return)\s+fetch\(|[=(]\s*fetch\(|\bnew WebSocket\(|\bnew EventSource\(/, "use the injected HttpGet or OpenSocket"],
+  [
+    /\b(await|return)\s+fetch\(|[=(]\s*fetch\(|\bnew WebSocket\(|\bnew EventSource\(/,
+    "use the injected HttpGet or OpenSocket",
+  ],
   [/(?<![.\w"'#:-])(Bun|Deno)\.\w/, "a runtime's own API belongs behind #platform or #zmq-backend"],
   [/(?<![.\w])process\.\w/, "take what you need from the composition root in src/role"],
 ];
