@@ -8,6 +8,7 @@ import type { Broker } from "./broker.ts";
 import type { DecisionMaker, MarketHistory } from "./decision-maker.ts";
 import { ExecutionHandler, type HandlerOptions } from "./execution-handler.ts";
 import type { Journal } from "./journal.ts";
+import { PatientHistory } from "./patient-history.ts";
 import { StateFold } from "./state-fold.ts";
 
 export interface RunnerDeps {
@@ -39,6 +40,7 @@ const CLOSE_LIMIT_MS = 1000;
 export class RunnerCore {
   readonly #deps: RunnerDeps;
   readonly #handler: ExecutionHandler;
+  readonly #market: PatientHistory;
   readonly #fold: StateFold;
   readonly #warmed = new Set<string>();
   #state: RunnerStatus["state"] = "starting";
@@ -50,13 +52,14 @@ export class RunnerCore {
   constructor(deps: RunnerDeps, options: HandlerOptions = {}) {
     this.#deps = deps;
     this.#handler = new ExecutionHandler(deps, options);
-    this.#fold = new StateFold(deps);
+    this.#market = new PatientHistory(deps);
+    this.#fold = new StateFold({ ...deps, market: this.#market });
   }
 
   /**
    * Recovers orders (looked up before anything goes out), then brings the strategy's state to the journal's cursor. A new
    * runner begins after the store's row `storeEndSeq`, once and for all. Gives the cursor the delivery is to continue from.
-   * Waits for the store to publish what it needs. Throws "refused" where store and journal differ, JournalHalted.
+   * Waits for the store to publish what it needs and to be readable. Throws "refused" where store and journal differ, JournalHalted.
    */
   async start(storeEndSeq: number): Promise<DeliveryCursor> {
     assert(this.#state === "starting", "a runner starts once");
@@ -66,7 +69,7 @@ export class RunnerCore {
       for (const cursor of this.#handler.ledger.cursors()) {
         await this.#fold.refold(cursor);
         this.#warmed.add(cursor.symbol);
-        const [newest] = await this.#deps.market.history(cursor.symbol, cursor.lastOpenTime, cursor.lastOpenTime);
+        const [newest] = await this.#market.history(cursor.symbol, cursor.lastOpenTime, cursor.lastOpenTime);
         if (newest) this.#handler.ledger.notePrice(cursor.symbol, newest.close);
       }
     } catch (error) {
@@ -143,6 +146,7 @@ export class RunnerCore {
     if (this.#state === "stopping") return;
     this.#state = "stopping";
     this.#fold.close();
+    this.#market.close();
     const limit = Promise.withResolvers<void>();
     const timer = this.#deps.timers.after(CLOSE_LIMIT_MS, limit.resolve);
     const idle = this.#handler.desk.idle().catch((error: unknown) => {

@@ -12,6 +12,7 @@ import { PositionBook } from "./position-book.ts";
 export interface FoldDeps {
   readonly journal: Journal;
   readonly maker: DecisionMaker;
+  /** A read that rejects ends the fold: the one given waits where waiting helps. */
   readonly market: MarketHistory;
   readonly timers: Timers;
   readonly log: Log;

@@ -44,6 +44,8 @@ const FIRST_RETRY_MS = 100;
 const LONGEST_RETRY_MS = 5000;
 /** With a backlog one seal covers several commits, but no more than this. */
 const MAX_UNSEALED_COMMITS = 8;
+/** A seal that goes on failing for the same reason is told again after this. */
+const SEAL_WARNING_MS = 10_000;
 /** After this much quiet, small segments are merged. */
 const IDLE_MS = 200;
 
@@ -61,6 +63,9 @@ export class CommitPipeline {
   #state: PipelineState = { kind: "writable" };
   /** Commits that no successful seal has followed yet. */
   #unsealed = 0;
+  #sealFailure: string | null = null;
+  /** What was last told of the failure in progress. */
+  #sealWarning: { readonly kind: string; readonly atMs: number } | null = null;
   #isRunning = false;
   #isClosing = false;
   #pause: Pause | null = null;
@@ -77,6 +82,11 @@ export class CommitPipeline {
 
   get state(): PipelineState {
     return this.#state;
+  }
+
+  /** Why what is committed is not published now; null again once a seal works. Commits go on meanwhile. */
+  get sealFailure(): string | null {
+    return this.#sealFailure;
   }
 
   counters(): PipelineCounters {
@@ -170,13 +180,26 @@ export class CommitPipeline {
     try {
       await this.#options.writer.seal();
       this.#unsealed = 0;
+      if (this.#sealFailure !== null) this.#deps.log.info("Segments can be published again");
+      this.#sealFailure = null;
+      this.#sealWarning = null;
       return true;
     } catch (error) {
       this.#counts.failedSeals++;
       this.#unsealed = 1;
-      this.#deps.log.warn(`Cannot publish segments now, trying again: ${messageOf(error)}`);
+      this.#sealFailure = messageOf(error);
+      this.#warnOfSeal(this.#sealFailure);
       return false;
     }
+  }
+
+  #warnOfSeal(reason: string): void {
+    const atMs = this.#deps.clock.monotonicMs();
+    const kind = kindOf(reason);
+    const last = this.#sealWarning;
+    if (last?.kind === kind && atMs - last.atMs < SEAL_WARNING_MS) return;
+    this.#sealWarning = { kind, atMs };
+    this.#deps.log.warn(`Cannot publish segments now, trying again: ${reason}`);
   }
 
   #merge(): void {
@@ -226,6 +249,11 @@ export class CommitPipeline {
 interface Pause {
   readonly isForSeal: boolean;
   end(): void;
+}
+
+/** A reason without what differs from attempt to attempt: the numbers and the identity in a file's name. */
+function kindOf(reason: string): string {
+  return reason.replace(/[\da-f]*\d[\da-f]*/g, "#");
 }
 
 function rowsOf(batch: CloseBatch): number {

@@ -203,10 +203,20 @@ export function isMissingFile(error: unknown): boolean {
   return /No files found|No such file|Cannot open file/i.test(messageOf(error));
 }
 
+/**
+ * A driver's error on one line, for logs and health: its first line, with DuckDB's hint where the next one is a hint. The rest
+ * (the SQL with a mark under it, a stack) is in the error itself.
+ */
+export function driverMessage(error: unknown): string {
+  const told = /^[^\n]*(\n(Did you mean|Candidate bindings)[^\n]*)?/.exec(messageOf(error).trim());
+  return (told?.[0] ?? "").replace("\n", " ");
+}
+
 /** A failure of the store's database as the house's error: who holds the lock, disk trouble, or a bug. */
 export function storeFailure(action: string, path: string, error: unknown): FabricError {
   if (error instanceof FabricError) return error;
   const text = messageOf(error);
+  const told = driverMessage(error);
   const cause = { cause: error };
   const holder = /Conflicting lock is held.*?PID (\d+)/s.exec(text)?.[1];
   if (holder || /Could not set lock/.test(text)) {
@@ -224,9 +234,9 @@ export function storeFailure(action: string, path: string, error: unknown): Fabr
     );
   }
   if (/IO Error|No space left|Could not (write|sync|create|open|read)|Cannot open file|Permission denied/i.test(text)) {
-    return new FabricError("io", `Cannot ${action} ${path}: ${text}`, cause);
+    return new FabricError("io", `Cannot ${action} ${path}: ${told}`, cause);
   }
-  return new FabricError("internal", `Cannot ${action} ${path}: ${text}`, cause);
+  return new FabricError("internal", `Cannot ${action} ${path}: ${told}`, cause);
 }
 
 function notASelect(found: string | undefined): FabricError {

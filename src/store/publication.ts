@@ -41,6 +41,8 @@ export class Publication {
   readonly #tuning: PublicationTuning;
   readonly #deletions = new Set<Timer>();
   #segments: readonly Segment[] = [];
+  /** Something could not be written: the folder and the sizes of what is listed are looked at before the next seal. */
+  #isDoubtful = false;
   #rebuilt = 0;
   #merges = 0;
 
@@ -62,18 +64,20 @@ export class Publication {
   async takeUp(): Promise<Manifest | null> {
     this.#deps.files.makeFolder(this.#layout.segments);
     const manifest = this.#usableManifest();
-    this.#segments = manifest?.segments ?? [];
-    for (const segment of this.#segments) {
-      const fault = this.#faultOf(segment);
-      if (fault === null) this.#replace([segment], [{ ...segment, settled: true }]);
-      else await this.#rebuild(segment, fault);
-    }
+    const found = new Set(manifest?.segments);
+    this.#segments = [...found];
+    await this.#rebuildFaulty((segment) => this.#faultOf(segment));
+    this.#segments = this.#segments.map((segment) => (found.has(segment) ? { ...segment, settled: true } : segment));
     this.#sweep();
     return manifest;
   }
 
-  /** Publishes every row that no segment holds yet, then the manifest. Rejects with FabricError "io" and publishes nothing. */
+  /**
+   * Publishes every row that no segment holds yet, then the manifest. Where files are gone, or after a failure, it first makes
+   * the folder again and rebuilds what is missing from it. Rejects with FabricError "io" and publishes nothing.
+   */
   async seal(facts: ManifestFacts): Promise<void> {
+    if (this.#isDoubtful || this.#isIncomplete()) await this.#repair();
     const fresh: Segment[] = [];
     for (const kind of SEGMENT_KINDS) {
       for (let first = this.#through(kind) + 1; first <= this.#newest(kind); first += this.#tuning.maxSegmentRows) {
@@ -100,6 +104,8 @@ export class Publication {
     if (!parts || !first || !last) return null;
     const merged = await this.#write(first.kind, first.firstSeq, last.lastSeq, "side");
     return (facts) => {
+      // A seal after a failure may have rebuilt a part meanwhile: a later merge takes up the new one.
+      if (!parts.every((part) => this.#segments.includes(part))) return this.#deleteLater([merged.file]);
       this.#listOrDelete(replaced(this.#segments, parts, [merged]), [merged], facts);
       this.#merges++;
       this.#deleteLater(parts.map((part) => part.file));
@@ -150,22 +156,45 @@ export class Publication {
   }
 
   #faultOf(segment: Segment): string | null {
-    const path = this.#pathOf(segment.file);
-    const stat = this.#deps.files.stat(path);
+    const fault = this.#sizeFaultOf(segment);
+    if (fault !== null || segment.settled) return fault;
+    return this.#deps.files.sha256(this.#pathOf(segment.file)) === segment.sha256 ? null : "damaged";
+  }
+
+  #sizeFaultOf(segment: Segment): string | null {
+    const stat = this.#deps.files.stat(this.#pathOf(segment.file));
     if (stat === null) return "missing";
-    if (stat.sizeBytes !== segment.bytes) return `${stat.sizeBytes} bytes instead of ${segment.bytes}`;
-    return segment.settled || this.#deps.files.sha256(path) === segment.sha256 ? null : "damaged";
+    return stat.sizeBytes === segment.bytes ? null : `${stat.sizeBytes} bytes instead of ${segment.bytes}`;
   }
 
-  async #rebuild(segment: Segment, fault: string): Promise<void> {
-    this.#deps.log.warn(`Rebuilding a published segment from the market store: ${segment.file} is ${fault}`);
-    const fresh = await this.#write(segment.kind, segment.firstSeq, segment.lastSeq, "main");
-    this.#replace([segment], [fresh]);
-    this.#rebuilt++;
+  /** By sizes alone, which is cheap; hashes are for starts. What it rebuilds is listed by the seal that follows. */
+  async #repair(): Promise<void> {
+    this.#isDoubtful = true;
+    this.#deps.files.makeFolder(this.#layout.segments);
+    await this.#rebuildFaulty((segment) => this.#sizeFaultOf(segment));
+    this.#isDoubtful = false;
   }
 
-  #replace(parts: readonly Segment[], by: readonly Segment[]): void {
-    this.#segments = replaced(this.#segments, parts, by);
+  /** One look into the folder, cheap enough for every seal: somebody may have emptied it without making any write fail. */
+  #isIncomplete(): boolean {
+    if (!this.#deps.files.stat(this.#layout.segments)?.isDirectory) return true;
+    const there = new Set(this.#deps.files.list(this.#layout.segments));
+    return this.#segments.some((segment) => !there.has(segment.file));
+  }
+
+  /** Told afterwards and once for all: an attempt that fails is told by its caller, and what it got done is kept. */
+  async #rebuildFaulty(faultOf: (segment: Segment) => string | null): Promise<void> {
+    const told: string[] = [];
+    for (const segment of this.#segments) {
+      const fault = faultOf(segment);
+      if (fault === null) continue;
+      const fresh = await this.#write(segment.kind, segment.firstSeq, segment.lastSeq, "main");
+      this.#segments = replaced(this.#segments, [segment], [fresh]);
+      this.#rebuilt++;
+      told.push(`${segment.file} is ${fault}`);
+    }
+    if (told.length === 0) return;
+    this.#deps.log.warn(`Rebuilt published segments from the market store: ${told.length}, the first: ${told[0]}`);
   }
 
   async #write(kind: SegmentKind, first: number, last: number, lane: Lane): Promise<Segment> {
@@ -178,6 +207,7 @@ export class Publication {
       this.#deps.files.rename(temporary, path);
       return { file, kind, firstSeq: first, lastSeq: last, ...written, sha256, settled: false };
     } catch (error) {
+      this.#isDoubtful = true;
       this.#remove(`${file}.tmp`);
       throw error;
     }
@@ -187,6 +217,7 @@ export class Publication {
     try {
       this.#list(segments, facts, false);
     } catch (error) {
+      this.#isDoubtful = true;
       this.#deleteLater(fresh.map((segment) => segment.file));
       throw error;
     }

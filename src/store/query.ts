@@ -1,6 +1,6 @@
 import type { Files, Timers } from "../core/env.ts";
-import { FabricError, messageOf } from "../core/errors.ts";
-import { type Answer, type Connection, Database, isMissingFile, literal } from "./duckdb.ts";
+import { FabricError } from "../core/errors.ts";
+import { type Answer, type Connection, Database, driverMessage, isMissingFile, literal } from "./duckdb.ts";
 import { type JsonValue, toJsonValue } from "./json-value.ts";
 import { type StoreLayout, storeLayout } from "./layout.ts";
 import { type Manifest, readManifest } from "./manifest.ts";
@@ -37,8 +37,6 @@ const SETTINGS = {
 };
 const MAX_ATTEMPTS = 5;
 const RETRY_MS = 20;
-/** DuckDB ends its messages with the line of SQL and a mark under it, which one line of text cannot show. */
-const EXCERPT = /\n+LINE \d+:[\s\S]*$/;
 
 const SQL_COLUMNS = `symbol, open_time, open, high, low, close, volume, quote_volume, trades, taker_buy_volume,
   taker_buy_quote_volume, first_trade_id, last_trade_id, provenance, revision, commit_seq`;
@@ -117,7 +115,7 @@ function toUserAnswer(answer: Answer): UserAnswer {
 
 function queryFailure(error: unknown, layout: StoreLayout): FabricError {
   if (error instanceof FabricError) return error;
-  const text = messageOf(error).replace(EXCERPT, "");
+  const text = driverMessage(error);
   const cause = { cause: error };
   if (/Permission Error|configuration has been locked/.test(text))
     return new FabricError("refused", `Refused to run this SQL: ${text}`, cause);

@@ -1,9 +1,9 @@
 import type { FeedGap, StoredCandle } from "../core/candle.ts";
 import type { Clock, Files, Timers } from "../core/env.ts";
-import { FabricError, messageOf } from "../core/errors.ts";
+import { FabricError } from "../core/errors.ts";
 import { CallQueue } from "./call-queue.ts";
 import type { DeliveryPage, StoreReader, StoreView } from "./contract.ts";
-import { type Cell, type Connection, Database, isMissingFile, literal, storeFailure } from "./duckdb.ts";
+import { type Cell, type Connection, Database, driverMessage, isMissingFile, literal, storeFailure } from "./duckdb.ts";
 import { storeLayout } from "./layout.ts";
 import { type Manifest, type Segment, viewOf } from "./manifest.ts";
 import { ManifestReader } from "./manifest-reader.ts";
@@ -150,7 +150,7 @@ class SegmentReader implements StoreReader {
         if (attempt === MAX_ATTEMPTS) {
           throw new FabricError(
             "unavailable",
-            `Cannot read segments in ${this.#segmentsFolder}: a listed file is missing; restart the market-data node, which rebuilds it (${messageOf(error)})`,
+            `Cannot read segments in ${this.#segmentsFolder}: a listed file is missing; restart the market-data node, which rebuilds it (${driverMessage(error)})`,
             { cause: error },
           );
         }

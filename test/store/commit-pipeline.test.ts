@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { rmSync } from "node:fs";
 import { platform } from "#platform";
 import type { StoredCandle } from "../../src/core/candle.ts";
 import type { CloseBatch } from "../../src/core/delivery.ts";
@@ -7,7 +8,7 @@ import { CommitPipeline, type CommitPipelineOptions, type PipelineState } from "
 import type { StoreWriter } from "../../src/store/contract.ts";
 import { eventually } from "../support/eventually.ts";
 import { tempFolder } from "../support/temp-folder.ts";
-import { batch, candle, deliverAll, keepingLog, openReader, openWriter } from "./support.ts";
+import { batch, candle, deliverAll, fill, keepingLog, openReader, openWriter } from "./support.ts";
 
 type Fault = (call: "commit" | "seal") => string | null;
 
@@ -52,10 +53,14 @@ function bound(writer: StoreWriter): StoreWriter {
   };
 }
 
-function pipelineOn(writer: StoreWriter, options: Partial<CommitPipelineOptions> = {}): CommitPipeline {
+function pipelineOn(
+  writer: StoreWriter,
+  options: Partial<CommitPipelineOptions> = {},
+  log = keepingLog(),
+): CommitPipeline {
   return new CommitPipeline(
     { writer, onCommitted: () => undefined, ...options },
-    { timers: platform.timers, clock: platform.clock, log: keepingLog() },
+    { timers: platform.timers, clock: platform.clock, log },
   );
 }
 
@@ -141,6 +146,46 @@ test("A seal that fails holds up neither commits nor publishing, and is made up 
   await pipeline.drain();
   const reader = openReader(folder.path);
   expect((await deliverAll(reader)).length).toBe(20);
+  await reader.close();
+  await pipeline.close();
+  await writer.close();
+});
+
+test("A seal that goes on failing is told once for each reason, whatever file it names, and as `sealFailure` until it works", async () => {
+  using folder = tempFolder();
+  const writer = await openWriter(folder.path);
+  const log = keepingLog();
+  let [attempt, reason] = [0, "no space"];
+  const fault: Fault = (call) =>
+    call === "seal" && reason !== "" ? `${reason} for candle-00000000000${attempt++}-7f3b0c1${attempt}.parquet` : null;
+  const pipeline = pipelineOn(troubled(writer, fault, []), {}, log);
+  expect(pipeline.sealFailure).toBeNull();
+  pipeline.offer(batch([candle("A", 0)]));
+  await eventually(() => pipeline.counters().failedSeals >= 3);
+  expect(pipeline.sealFailure).toStartWith("no space for candle-");
+  reason = "no such folder";
+  const soFar = pipeline.counters().failedSeals;
+  await eventually(() => pipeline.counters().failedSeals >= soFar + 2);
+  expect(log.lines.filter((line) => line.startsWith("warn: Cannot publish segments now")).length).toBe(2);
+  reason = "";
+  await pipeline.drain();
+  expect(pipeline.sealFailure).toBeNull();
+  expect(log.lines.at(-1)).toBe("info: Segments can be published again");
+  await pipeline.close();
+  await writer.close();
+});
+
+test("A published folder that vanishes under a running pipeline is made again, with every row in it", async () => {
+  using folder = tempFolder();
+  const writer = await openWriter(folder.path);
+  await fill(writer, ["A", "B"], 0, 9);
+  const pipeline = pipelineOn(writer);
+  rmSync(`${folder.path}/published`, { recursive: true });
+  pipeline.offer(batch([candle("A", 10)]));
+  await pipeline.drain();
+  expect(pipeline.sealFailure).toBeNull();
+  const reader = openReader(folder.path);
+  expect((await deliverAll(reader)).map((row) => row.commitSeq)).toEqual(Array.from({ length: 21 }, (_, i) => i + 1));
   await reader.close();
   await pipeline.close();
   await writer.close();

@@ -1,8 +1,9 @@
 import { expect, test } from "bun:test";
-import { readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, renameSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { platform } from "#platform";
 import type { Files } from "../../src/core/env.ts";
 import { FabricError } from "../../src/core/errors.ts";
+import { driverMessage, storeFailure } from "../../src/store/duckdb.ts";
 import { eventually } from "../support/eventually.ts";
 import { tempFolder } from "../support/temp-folder.ts";
 import { batch, candle, deliverAll, failureOf, fill, keepingLog, openReader, openWriter, START } from "./support.ts";
@@ -201,6 +202,74 @@ test("A seal that fails publishes nothing, loses nothing, and works when repeate
   await eventually(() => segmentFiles(folder.path).length === 1);
   await reader.close();
   await writer.close();
+});
+
+test("A seal rebuilds the segments that vanished under the running writer, and only those", async () => {
+  using folder = tempFolder();
+  const log = keepingLog();
+  const writer = await openWriter(folder.path, { log });
+  await fill(writer, ["A", "B"], 0, 4);
+  const kept = segmentFiles(folder.path).slice(2);
+  for (const file of segmentFiles(folder.path).slice(0, 2)) rmSync(`${folder.path}/published/segments/${file}`);
+  await writer.commit(batch([candle("A", 5)]));
+  await writer.seal();
+  expect(writer.counters().rebuiltSegments).toBe(2);
+  expect(log.lines.filter((line) => line.includes("is missing")).length).toBe(1);
+  expect(segmentFiles(folder.path)).toEqual(expect.arrayContaining(kept));
+  const reader = openReader(folder.path);
+  expect((await deliverAll(reader)).map((row) => row.commitSeq)).toEqual(Array.from({ length: 11 }, (_, i) => i + 1));
+  await reader.close();
+  await writer.close();
+});
+
+test("A seal that cannot make its folder says so on one line, and afterwards mends a segment that was cut short meanwhile", async () => {
+  using folder = tempFolder();
+  const segments = `${folder.path}/published/segments`;
+  const writer = await openWriter(folder.path);
+  await fill(writer, ["A"], 0, 4);
+  renameSync(segments, `${folder.path}/aside`);
+  writeFileSync(segments, "in the way");
+  await writer.commit(batch([candle("A", 5)]));
+  const failure = await failureOf(() => writer.seal());
+  expect(failure.code).toBe("io");
+  expect(failure.message).not.toContain("\n");
+  rmSync(segments);
+  renameSync(`${folder.path}/aside`, segments);
+  truncateSync(`${segments}/${segmentFiles(folder.path)[0]}`, 7);
+  await writer.seal();
+  expect(writer.counters().rebuiltSegments).toBe(1);
+  const reader = openReader(folder.path);
+  expect((await deliverAll(reader)).length).toBe(6);
+  await reader.close();
+  await writer.close();
+});
+
+test("A merge whose parts were rebuilt meanwhile is dropped, and the ranges stay whole", async () => {
+  using folder = tempFolder();
+  const writer = await openWriter(folder.path, { tuning: { mergeWidth: 4, deletionGraceMs: 0 } });
+  await fill(writer, ["A"], 0, 7);
+  for (const file of segmentFiles(folder.path)) rmSync(`${folder.path}/published/segments/${file}`);
+  await writer.commit(batch([candle("A", 8)]));
+  // The merge chooses its parts at once and writes beside the seal, which replaces them before the merge can be listed.
+  await Promise.all([writer.compact(), writer.seal()]);
+  let through = 0;
+  for (const segment of manifestOf(folder.path).segments) {
+    expect(segment.firstSeq).toBe(through + 1);
+    through = segment.lastSeq;
+  }
+  const reader = openReader(folder.path);
+  expect((await deliverAll(reader)).length).toBe(9);
+  await reader.close();
+  await writer.close();
+});
+
+test("A driver's error is told on one line: its first, and the hint that follows where there is one", () => {
+  const marked = "Binder Error: no such column\n\nLINE 2: SELECT x FROM y\n               ^";
+  expect(driverMessage(new Error(marked))).toBe("Binder Error: no such column");
+  const hinted = 'Catalog Error: no table x!\nDid you mean "y"?\n\nLINE 1: FROM x\n             ^';
+  expect(driverMessage(new Error(hinted))).toBe('Catalog Error: no table x! Did you mean "y"?');
+  const failure = storeFailure("read segments in", "here", new Error(marked));
+  expect(failure.message).toBe("Cannot read segments in here: Binder Error: no such column");
 });
 
 /** Real files, but for durable writes of one name: after the first (made by the start), `times` of them fail. */
