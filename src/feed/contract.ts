@@ -34,6 +34,11 @@ export interface FeedSink {
   onConnected(symbols: readonly string[]): void;
   /** The venue's clock, read after `onConnected`: whatever these symbols traded after this time was heard. */
   onHeardSince?(symbols: readonly string[], exchangeTimeMs: number): void;
+  /**
+   * A message came that could not be read or believed: it may have been a trade of any of these symbols, traded since the
+   * newest time told. Said at each such message; what is read after it counts again.
+   */
+  onUnreadable?(symbols: readonly string[], reason: string): void;
   /** These symbols are no longer heard. */
   onInterrupted(symbols: readonly string[], reason: string): void;
   /** A recording awaits what this gives before it reads on; null (or no such method) means there is room. */
@@ -50,6 +55,8 @@ export interface FeedFacts {
   readonly environment: string | null;
   /** Wall ms since the last message; null before the first. */
   readonly ageMs: number | null;
+  /** What makes the feed worse than it should be although it is connected, in words for its operator; null or absent where nothing does. */
+  readonly trouble?: string | null;
   /** By dotted name, for telemetry: messages.total, trades.total, malformed.total, reconnects.total … */
   readonly counters: Readonly<Record<string, number>>;
 }

@@ -14,6 +14,8 @@ export class FeedGroup {
   readonly #lateAllowanceMs: number;
   readonly #historyMinutes: number;
   #evident = false;
+  /** Tracks of which something unreadable may have come since a time was last told for certain. */
+  readonly #suspects = new Set<SymbolTrack>();
 
   constructor(tracks: readonly SymbolTrack[], lateAllowanceMs: number, historyMinutes: number) {
     this.tracks = tracks;
@@ -37,8 +39,23 @@ export class FeedGroup {
     this.heardSince(timeMs);
   }
 
+  /** Whatever these symbols traded after this time was heard and read. */
   heardSince(timeMs: number): void {
+    this.#suspects.clear();
     for (const track of this.tracks) track.aggregator?.heardSince(timeMs + this.#lateAllowanceMs);
+  }
+
+  /** Something unreadable came, perhaps a trade of this symbol: from the watermark on nothing is certain any more. */
+  suspect(track: SymbolTrack): void {
+    this.interrupt(track);
+    this.#suspects.add(track);
+  }
+
+  /** A trade was read: what was unreadable came before it, so it was traded at most the allowance later. */
+  readAgain(timeMs: number): void {
+    if (this.#suspects.size === 0) return;
+    for (const track of this.#suspects) track.aggregator?.heardSince(timeMs + this.#lateAllowanceMs);
+    this.#suspects.clear();
   }
 
   /** Moves the watermark up; true where that closes a minute (call `close` then). */
@@ -64,8 +81,13 @@ export class FeedGroup {
     }
   }
 
-  /** The connection is gone. What trails the watermark by more than the allowance had been heard. */
+  /**
+   * The connection is gone. What trails the watermark by more than the allowance had been heard; without a watermark
+   * nothing of the open minutes is certain.
+   */
   interrupt(track: SymbolTrack): void {
-    if (this.watermark !== null) track.aggregator?.interrupt(this.watermark - this.#lateAllowanceMs);
+    const { aggregator } = track;
+    if (aggregator === null) return;
+    aggregator.interrupt(this.watermark === null ? aggregator.nextClose : this.watermark - this.#lateAllowanceMs);
   }
 }

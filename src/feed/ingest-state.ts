@@ -114,6 +114,20 @@ export function lagOf(track: SymbolTrack, exchangeTimeMs: number | null): Symbol
   return { symbol, connected, resolvedThrough, lagMs, waiting };
 }
 
+/**
+ * Every symbol is resolved through this; `before` is what was told last. Null until every fresh symbol has its history: a
+ * new consumer starts where this is first told (see the provider).
+ */
+export function closedThroughOf(tracks: Iterable<SymbolTrack>, before: number | null): number | null {
+  let through = Number.POSITIVE_INFINITY;
+  for (const track of tracks) {
+    if (track.resolvedThrough === null) return before;
+    if (before === null && track.resolvedThrough < (track.historyThrough ?? 0)) return null;
+    if (track.resolvedThrough < through) through = track.resolvedThrough;
+  }
+  return Math.max(through, before ?? through);
+}
+
 /** Both rooms' counts under dotted names. */
 export function totals(tally: IngestTally, backfill: BackfillCounters): Readonly<Record<string, number>> {
   const counters: Record<string, number> = {};

@@ -6,6 +6,7 @@ import { BatchOutlet } from "./batch-outlet.ts";
 import type { FeedSink, Trade } from "./contract.ts";
 import { FeedGroup } from "./feed-group.ts";
 import {
+  closedThroughOf,
   emptyTally,
   type IngestPhase,
   type IngestState,
@@ -174,6 +175,7 @@ export class MarketIngest {
         group?.heardSince(timeMs);
         this.#kick(group?.tracks ?? []);
       },
+      onUnreadable: (symbols) => symbols.forEach((symbol) => this.#suspect(this.#tracks.get(symbol))),
       onInterrupted: (symbols, reason) => this.#onInterrupted(symbols, reason),
       backpressure: () => this.#outlet.room,
     };
@@ -196,15 +198,19 @@ export class MarketIngest {
       this.#tell(group, trade.timeMs);
       taken = track.aggregator?.add(trade);
     }
-    if (taken === "taken") this.#tally.trades++;
-    else this.#notTaken(track, trade, taken);
+    if (taken === "taken") {
+      this.#tally.trades++;
+      group.readAgain(trade.timeMs);
+    } else this.#notTaken(track, trade, taken);
     if (trade.timeMs > (group.watermark ?? 0)) this.#tell(group, trade.timeMs);
   }
 
   #notTaken(track: SymbolTrack, trade: Trade, taken: string | undefined): void {
     const minute = minuteOf(trade.timeMs);
-    if (taken === "invalid" || taken === "ahead" || taken === undefined) this.#tally.invalid++;
-    else if (track.head !== null && minute <= track.head.lastOpenTime) this.#tally.repeats++;
+    if (taken === "invalid" || taken === "ahead" || taken === undefined) {
+      this.#tally.invalid++;
+      this.#suspect(track);
+    } else if (track.head !== null && minute <= track.head.lastOpenTime) this.#tally.repeats++;
     else if (taken === "duplicate") this.#tally.duplicates++;
     else {
       this.#tally.late++;
@@ -230,6 +236,11 @@ export class MarketIngest {
       track.connected = true;
       this.#backfill.kick(track, true);
     }
+  }
+
+  /** A few steps, and no request: the minutes touched ask for their klines once they close. */
+  #suspect(track: SymbolTrack | undefined): void {
+    if (track !== undefined) this.#groups.get(track)?.suspect(track);
   }
 
   #onInterrupted(symbols: readonly string[], reason: string): void {
@@ -308,7 +319,7 @@ export class MarketIngest {
     this.#dirty.clear();
     if (candles.length === 0 && gaps.length === 0) return;
     candles.sort((left, right) => left.openTime - right.openTime);
-    const closedThrough = this.#advanceClosed();
+    const closedThrough = closedThroughOf(this.#tracks.values(), this.#closedThrough);
     for (let at = 0; at === 0 || at < candles.length; at += MAX_BATCH_ROWS) {
       const last = at + MAX_BATCH_ROWS >= candles.length;
       const rows = candles.slice(at, at + MAX_BATCH_ROWS);
@@ -317,17 +328,6 @@ export class MarketIngest {
       if (this.#phase !== "running") return;
     }
     this.#closedThrough = closedThrough;
-  }
-
-  /** Null until every fresh symbol has its history: a new consumer starts where this is first told (see the provider). */
-  #advanceClosed(): number | null {
-    let through = Number.POSITIVE_INFINITY;
-    for (const track of this.#tracks.values()) {
-      if (track.resolvedThrough === null) return this.#closedThrough;
-      if (this.#closedThrough === null && track.resolvedThrough < (track.historyThrough ?? 0)) return null;
-      if (track.resolvedThrough < through) through = track.resolvedThrough;
-    }
-    return Math.max(through, this.#closedThrough ?? through);
   }
 
   #count(batch: CloseBatch): void {

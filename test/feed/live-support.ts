@@ -34,19 +34,21 @@ export function startExchange(
   );
 }
 
-/** A real feed on real sockets, cut or robbed of messages at will. */
+/** A real feed on real sockets, cut or robbed of messages at will, or given others. */
 export class Wire {
   readonly openSocket: OpenSocket;
   readonly #sockets = new Set<Socket>();
   /** Says which messages get lost. */
   lose: (text: string) => boolean = () => false;
+  /** Says what arrives in place of a message. */
+  change: (text: string) => string = (text) => text;
 
   constructor() {
     this.openSocket = (url, handlers) => {
       const socket: Socket = platform.openSocket(url, {
         ...handlers,
         onMessage: (text) => {
-          if (!this.lose(text)) handlers.onMessage(text);
+          if (!this.lose(text)) handlers.onMessage(this.change(text));
         },
         onClose: (reason) => {
           this.#sockets.delete(socket);

@@ -6,6 +6,7 @@ import type { FeedFacts, FeedSink, MarketFeed } from "../contract.ts";
 import { BinanceConnection, MAX_STREAMS } from "./connection.ts";
 import { type BinanceEndpoint, binanceEndpoint } from "./endpoint.ts";
 import type { BinanceMarket, Frame } from "./frame.ts";
+import { RecentCount } from "./recent-count.ts";
 import { BinanceRest } from "./rest.ts";
 import { VenueClock } from "./venue-clock.ts";
 
@@ -28,6 +29,12 @@ export interface BinanceFeedDeps {
   readonly timers: Timers;
   readonly random: Random;
   readonly log: Log;
+}
+
+/** A frame that may have been a trade: whose, where it says so, and why it was not taken. */
+interface Fault {
+  readonly symbol: string | null;
+  readonly reason: string;
 }
 
 const RETRY_MS = 250;
@@ -55,6 +62,7 @@ export class BinanceFeed implements MarketFeed {
   #verified = false;
   #end: { readonly resolve: () => void; readonly reject: (error: unknown) => void } | null = null;
   #wait: { readonly timer: Timer; readonly resolve: () => void } | null = null;
+  readonly #unreadable = new RecentCount();
   readonly #counters = {
     "messages.total": 0,
     "trades.total": 0,
@@ -62,6 +70,8 @@ export class BinanceFeed implements MarketFeed {
     "malformed.total": 0,
     "other.total": 0,
     "implausible.total": 0,
+    /** Frames that may have been trades: malformed and implausible ones. */
+    "unreadable.total": 0,
     "reconnects.total": 0,
     "quiet.total": 0,
   };
@@ -105,12 +115,14 @@ export class BinanceFeed implements MarketFeed {
 
   facts(): FeedFacts {
     const connected = this.#connections.length > 0 && this.#connections.every((connection) => connection.connected);
+    const unreadable = this.#unreadable.total(this.#deps.clock.monotonicMs());
     return {
       connected,
       exchangeTimeMs: this.#venueClock.now(),
       speed: this.#venueClock.speed,
       environment: this.#environment,
       ageMs: this.#lastMessageAt === null ? null : this.#deps.clock.monotonicMs() - this.#lastMessageAt,
+      trouble: unreadable === 0 ? null : `${unreadable} unreadable frames in the last minute`,
       counters: {
         ...this.#counters,
         "rest.requests.total": this.#rest.requests,
@@ -171,6 +183,7 @@ export class BinanceFeed implements MarketFeed {
   }
 
   #connection(symbols: readonly string[], sink: FeedSink): BinanceConnection {
+    const ours = new Set(symbols);
     const connection: BinanceConnection = new BinanceConnection(
       {
         url: this.#endpoint.streamUrl,
@@ -180,13 +193,19 @@ export class BinanceFeed implements MarketFeed {
       },
       { ...this.#deps, venueClock: this.#venueClock, askTime: () => this.#timeOrNull() },
       {
-        onFrame: (frame) => this.#onFrame(frame, sink),
+        onFrame: (frame) => {
+          const fault = this.#onFrame(frame, ours, sink);
+          if (fault === null) return true;
+          this.#onUnreadable(fault, ours, symbols, sink);
+          return false;
+        },
         onConnected: () => {
           sink.onConnected(symbols);
           void this.#heardSince(connection, sink);
         },
-        onQuiet: (exchangeTimeMs) => {
+        onQuiet: (exchangeTimeMs, allRead) => {
           this.#counters["quiet.total"]++;
+          if (allRead) sink.onHeardSince?.(symbols, exchangeTimeMs);
           sink.onQuiet(symbols, exchangeTimeMs);
         },
         onInterrupted: (reason) => {
@@ -208,10 +227,15 @@ export class BinanceFeed implements MarketFeed {
     return connection;
   }
 
-  /** The venue's clock, read once every stream is acknowledged: what is traded after it is heard. */
+  /**
+   * The venue's clock, read once every stream is acknowledged: what is traded after it is heard. Not where something
+   * unreadable came meanwhile, which may have been traded later than that.
+   */
   async #heardSince(connection: BinanceConnection, sink: FeedSink): Promise<void> {
+    const { unreadable } = connection;
     const timeMs = await this.#timeOrNull();
-    if (timeMs !== null && connection.connected) sink.onHeardSince?.(connection.symbols, timeMs);
+    if (timeMs !== null && connection.connected && connection.unreadable === unreadable)
+      sink.onHeardSince?.(connection.symbols, timeMs);
   }
 
   async #timeOrNull(): Promise<number | null> {
@@ -224,35 +248,45 @@ export class BinanceFeed implements MarketFeed {
     }
   }
 
-  #onFrame(frame: Frame, sink: FeedSink): void {
+  /** What is wrong with the frame, or null: it was read. */
+  #onFrame(frame: Frame, ours: ReadonlySet<string>, sink: FeedSink): Fault | null {
     const counters = this.#counters;
     counters["messages.total"]++;
     this.#lastMessageAt = this.#deps.clock.monotonicMs();
     switch (frame.type) {
       case "trade":
-        if (this.#isImplausible(frame.trade.timeMs)) return;
+        if (!ours.has(frame.trade.symbol) || this.#isImplausible(frame.trade.timeMs)) {
+          counters["implausible.total"]++;
+          return { symbol: frame.trade.symbol, reason: "a trade of another symbol or far ahead of the venue's clock" };
+        }
         counters["trades.total"]++;
         this.#venueClock.note(frame.eventTimeMs);
         sink.onTrade(frame.trade);
-        return;
+        return null;
       case "omitted":
         counters["omitted.total"]++;
         sink.onOmitted?.(frame.symbol, frame.firstId, frame.lastId, frame.timeMs);
-        return;
+        return null;
       case "malformed":
         counters["malformed.total"]++;
-        this.#say(`Skipped a malformed message of the venue: ${frame.reason}`);
-        return;
+        return frame;
       default:
         counters["other.total"]++;
+        return null;
     }
+  }
+
+  /** It may have been a trade: of the symbol it names, where that is one of the connection's, else of any of them. */
+  #onUnreadable({ symbol, reason }: Fault, ours: ReadonlySet<string>, all: readonly string[], sink: FeedSink): void {
+    this.#counters["unreadable.total"]++;
+    this.#unreadable.add(this.#deps.clock.monotonicMs());
+    this.#say(`Cannot read a message of the venue (${reason}): the minutes it touches wait for the venue's klines`);
+    sink.onUnreadable?.(symbol !== null && ours.has(symbol) ? [symbol] : all, reason);
   }
 
   #isImplausible(timeMs: number): boolean {
     const now = this.#venueClock.running ? this.#venueClock.now() : null;
-    if (now === null || timeMs <= now + MAX_AHEAD_MS) return false;
-    this.#counters["implausible.total"]++;
-    return true;
+    return now !== null && timeMs > now + MAX_AHEAD_MS;
   }
 
   #stopConnections(): void {

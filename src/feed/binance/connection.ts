@@ -11,6 +11,8 @@ const SEND_SPACING_MS = 250;
 const TICK_MS = 50;
 const CONNECT_TIMEOUT_MS = 10_000;
 const ANSWER_TIMEOUT_MS = 5000;
+/** Between two questions to a venue that does not tell its time. */
+const UNTOLD_SPACING_MS = 1000;
 const BACKOFF_MS = 250;
 const BACKOFF_MAX_MS = 10_000;
 
@@ -34,10 +36,12 @@ export interface ConnectionDeps {
 }
 
 export interface ConnectionSink {
-  onFrame(frame: Frame): void;
+  /** False where the frame cannot be read or believed: it may have been a trade. */
+  onFrame(frame: Frame): boolean;
   /** Every stream is acknowledged. */
   onConnected(): void;
-  onQuiet(exchangeTimeMs: number): void;
+  /** `allRead`: nothing unreadable has come since that time was asked for. */
+  onQuiet(exchangeTimeMs: number, allRead: boolean): void;
   /** Only after onConnected. */
   onInterrupted(reason: string): void;
   /** The venue refused these symbols' streams: trying again cannot help. */
@@ -48,7 +52,13 @@ export interface ConnectionSink {
 
 type Request =
   | { readonly kind: "subscribe"; readonly symbols: readonly string[]; readonly sentAt: number }
-  | { readonly kind: "probe"; readonly exchangeTimeMs: number | null; readonly sentAt: number };
+  | { readonly kind: "probe"; readonly told: Told | null; readonly sentAt: number };
+
+/** The venue's own time, and how much unreadable had come when it was asked for. */
+interface Told {
+  readonly exchangeTimeMs: number;
+  readonly unreadable: number;
+}
 
 /**
  * One WebSocket that carries the trade streams of some symbols, for as long as `start` to `stop`: subscribes, checks each
@@ -57,6 +67,7 @@ type Request =
  *
  * The quiet proof: ask the venue for its time, then for our streams (LIST_SUBSCRIPTIONS). Its answer overtakes no trade, so
  * once it is here, nothing up to that time is outstanding, however long the venue, the wire or we stood still meanwhile.
+ * Where it does not tell its time, the answer is a sign of life and proves nothing.
  */
 export class BinanceConnection {
   readonly #options: ConnectionOptions;
@@ -77,6 +88,8 @@ export class BinanceConnection {
   #unsent: (readonly string[])[] = [];
   #requests = new Map<number, Request>();
   #probing = false;
+  #nextProbeAt = Number.NEGATIVE_INFINITY;
+  #unreadable = 0;
   /** Exchange time up to which the watermark is known to have come. */
   #provenMs = Number.NEGATIVE_INFINITY;
 
@@ -88,6 +101,11 @@ export class BinanceConnection {
 
   get connected(): boolean {
     return this.#connected;
+  }
+
+  /** Frames so far that could not be read or believed. */
+  get unreadable(): number {
+    return this.#unreadable;
   }
 
   get symbols(): readonly string[] {
@@ -137,11 +155,9 @@ export class BinanceConnection {
   #onMessage(text: string): void {
     const frame = this.#reader.read(text);
     this.#lastFrameAt = this.#deps.clock.monotonicMs();
-    if (frame.type === "trade") {
-      if (frame.trade.timeMs > this.#provenMs) this.#provenMs = frame.trade.timeMs;
-    }
     if (frame.type === "reply") this.#onReply(frame);
-    else this.#sink.onFrame(frame);
+    else if (!this.#sink.onFrame(frame)) this.#unreadable++;
+    else if (frame.type === "trade" && frame.trade.timeMs > this.#provenMs) this.#provenMs = frame.trade.timeMs;
   }
 
   #onReply(frame: Frame & { readonly type: "reply" }): void {
@@ -151,7 +167,7 @@ export class BinanceConnection {
       return;
     }
     this.#requests.delete(frame.id ?? 0);
-    if (request.kind === "probe") this.#onProbed(request.exchangeTimeMs, frame);
+    if (request.kind === "probe") this.#onProbed(request.told, frame);
     else if (frame.error !== null) this.#sink.onRejected(request.symbols, frame.error);
     else if (this.#unsent.length === 0 && this.#requests.size === 0) {
       this.#connected = true;
@@ -160,14 +176,14 @@ export class BinanceConnection {
     }
   }
 
-  #onProbed(exchangeTimeMs: number | null, frame: Frame & { readonly type: "reply" }): void {
+  #onProbed(told: Told | null, frame: Frame & { readonly type: "reply" }): void {
     this.#probing = false;
     const missing = this.#missingFrom(frame.result);
     if (frame.error !== null) this.#lose(`the venue refused to list our streams: ${frame.error}`);
     else if (missing !== undefined) this.#lose(`the venue no longer sends us ${missing}`);
-    else if (exchangeTimeMs !== null && exchangeTimeMs > this.#provenMs) {
-      this.#provenMs = exchangeTimeMs;
-      this.#sink.onQuiet(exchangeTimeMs);
+    else if (told !== null && told.exchangeTimeMs > this.#provenMs) {
+      this.#provenMs = told.exchangeTimeMs;
+      this.#sink.onQuiet(told.exchangeTimeMs, told.unreadable === this.#unreadable);
     }
   }
 
@@ -198,7 +214,7 @@ export class BinanceConnection {
 
   /** A minute's end has passed on the venue's clock and nothing heard says so, or nothing at all was heard for long. */
   #wantsProbe(now: number): boolean {
-    if (now - this.#lastSentAt < SEND_SPACING_MS) return false;
+    if (now - this.#lastSentAt < SEND_SPACING_MS || now < this.#nextProbeAt) return false;
     if (now - this.#lastFrameAt > this.#options.staleAfterMs) return true;
     const venueMs = this.#deps.venueClock.now();
     if (venueMs === null) return false;
@@ -211,16 +227,13 @@ export class BinanceConnection {
     // Counts as sent already: at most four probes a second whatever the venue's answers take.
     this.#lastSentAt = now;
     const socket = this.#socket;
-    // Where its REST side does not answer, the estimate has to do.
-    const estimate = this.#deps.venueClock.now();
-    void this.#deps.askTime().then((told) => {
+    const unreadable = this.#unreadable;
+    void this.#deps.askTime().then((exchangeTimeMs) => {
       if (this.#socket !== socket) return;
-      const request = {
-        kind: "probe",
-        exchangeTimeMs: told ?? estimate,
-        sentAt: this.#deps.clock.monotonicMs(),
-      } as const;
-      this.#send("LIST_SUBSCRIPTIONS", null, request);
+      const sentAt = this.#deps.clock.monotonicMs();
+      if (exchangeTimeMs === null) this.#nextProbeAt = sentAt + UNTOLD_SPACING_MS;
+      const told = exchangeTimeMs === null ? null : { exchangeTimeMs, unreadable };
+      this.#send("LIST_SUBSCRIPTIONS", null, { kind: "probe", told, sentAt });
     });
   }
 

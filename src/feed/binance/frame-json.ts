@@ -5,6 +5,7 @@ type Json = Readonly<Record<string, unknown>>;
 
 const DECIMAL = /^\d+(?:\.\d+)?$/;
 const LONGEST_DECIMAL = 40;
+const TRADE_STREAM = /^(.+)@(?:trade|aggTrade)$/;
 
 /** The frame of any text, by JSON.parse. Never throws. The source of its rules: Binance's stream documentation. */
 export function parseFrame(text: string): Frame {
@@ -15,10 +16,23 @@ export function parseFrame(text: string): Frame {
     return malformed("not JSON");
   }
   if (!isObject(value)) return malformed("not an object");
-  if ("stream" in value && "data" in value) return isObject(value.data) ? event(value.data) : other(null);
+  if ("stream" in value && "data" in value) return streamed(value.stream, value.data);
   if ("e" in value) return event(value);
   if ("id" in value || "error" in value || ("code" in value && "msg" in value)) return reply(value);
-  return event(value);
+  // Recorders keep order book snapshots, which are of REST, among the frames.
+  if ("lastUpdateId" in value) return other(null);
+  return malformed("neither an event nor an answer");
+}
+
+/** Whatever a trade stream carries is a trade: another thing there is one that we cannot read. */
+function streamed(stream: unknown, data: unknown): Frame {
+  const named = typeof stream === "string" ? TRADE_STREAM.exec(stream)?.[1]?.toUpperCase() : undefined;
+  const frame = isObject(data) ? event(data) : other(null);
+  if (named === undefined) return frame;
+  if (frame.type === "other") return malformed("no trade on a trade stream", isSymbol(named) ? named : null);
+  // Two names that differ are none.
+  if (frame.type === "malformed" && frame.symbol !== named) return malformed(frame.reason);
+  return frame;
 }
 
 function event(data: Json): Frame {
@@ -32,10 +46,10 @@ function trade(data: Json, aggregate: boolean): Frame {
   const id = aggregate ? data.f : data.t;
   const lastId = aggregate ? data.l : id;
   if (typeof symbol !== "string" || !isSymbol(symbol)) return malformed("s is not a symbol");
-  if (!isId(id) || !isId(lastId) || lastId < id) return malformed("the trade id is not a whole number");
-  if (!isDecimal(price) || !isDecimal(quantity)) return malformed("p or q is not a decimal");
-  if (!isTime(timeMs) || !isTime(eventTimeMs)) return malformed("T or E is not a time");
-  if (typeof buyerIsMaker !== "boolean") return malformed("m is neither true nor false");
+  if (!isId(id) || !isId(lastId) || lastId < id) return malformed("the trade id is not a whole number", symbol);
+  if (!isDecimal(price) || !isDecimal(quantity)) return malformed("p or q is not a decimal", symbol);
+  if (!isTime(timeMs) || !isTime(eventTimeMs)) return malformed("T or E is not a time", symbol);
+  if (typeof buyerIsMaker !== "boolean") return malformed("m is neither true nor false", symbol);
   const market: BinanceMarket = "M" in data ? "binance-spot" : "binance-usdm";
   if ((kind !== undefined && kind !== "MARKET") || isZero(price) || isZero(quantity))
     return { type: "omitted", symbol, firstId: id, lastId, timeMs, market, aggregate };
@@ -54,8 +68,8 @@ function other(eventTimeMs: number | null): Frame {
   return { type: "other", eventTimeMs };
 }
 
-function malformed(reason: string): Frame {
-  return { type: "malformed", reason };
+function malformed(reason: string, symbol: string | null = null): Frame {
+  return { type: "malformed", reason, symbol };
 }
 
 function isObject(value: unknown): value is Json {

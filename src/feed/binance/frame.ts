@@ -25,11 +25,12 @@ export type Frame =
   /** The answer to a request of ours; `error` is the venue's text where it refused. */
   | { readonly type: "reply"; readonly id: number | null; readonly result: unknown; readonly error: string | null }
   | { readonly type: "other"; readonly eventTimeMs: number | null }
-  | { readonly type: "malformed"; readonly reason: string };
+  /** Perhaps a trade, of `symbol` where the message names it. */
+  | { readonly type: "malformed"; readonly reason: string; readonly symbol: string | null };
 
 /** Trade times outside 2009 to 2096 are a fault, not a market. */
-const EARLIEST_MS = 1_230_768_000_000;
-const LATEST_MS = 4_000_000_000_000;
+export const EARLIEST_MS = 1_230_768_000_000;
+export const LATEST_MS = 4_000_000_000_000;
 
 export function isPlausible(timeMs: number): boolean {
   return timeMs >= EARLIEST_MS && timeMs <= LATEST_MS;

@@ -1,5 +1,6 @@
 import { FabricError } from "../../core/errors.ts";
 import { MINUTE_MS } from "../../core/time.ts";
+import { EARLIEST_MS, isPlausible, LATEST_MS } from "../binance/frame.ts";
 import { ExactCandle, type TruthRow } from "./exact-candle.ts";
 import { SimMarket } from "./sim-market.ts";
 import type { SimSymbol } from "./sim-symbol.ts";
@@ -8,7 +9,7 @@ export interface SimMarketOptions {
   /** 0 to 2^53 - 1. */
   readonly seed: number;
   readonly symbols: readonly string[];
-  /** Exchange time at which the market starts, epoch ms, a whole minute since 1970. */
+  /** Exchange time at which the market starts, epoch ms, a whole minute of 2009 to 2096: what the adapter believes. */
   readonly startMs: number;
 }
 
@@ -71,8 +72,13 @@ export function marketCandle(
 export function checkMarketOptions(options: SimMarketOptions): void {
   if (!Number.isSafeInteger(options.seed) || options.seed < 0)
     throw new FabricError("usage", `Cannot make the market: the seed must be a whole number, found ${options.seed}`);
-  if (!Number.isSafeInteger(options.startMs) || options.startMs < 0 || options.startMs % MINUTE_MS !== 0)
-    throw new FabricError("usage", `Cannot make the market: the start must be a whole minute since 1970`);
+  if (!Number.isSafeInteger(options.startMs) || !isPlausible(options.startMs) || options.startMs % MINUTE_MS !== 0) {
+    const [earliest, latest] = [EARLIEST_MS, LATEST_MS].map((timeMs) => new Date(timeMs).toISOString().slice(0, 16));
+    throw new FabricError(
+      "usage",
+      `Cannot make the market: the start must be a whole minute from ${earliest}Z to ${latest}Z`,
+    );
+  }
   if (options.symbols.length === 0)
     throw new FabricError("usage", "Cannot make the market: at least one symbol is needed, found none");
 }

@@ -206,7 +206,9 @@ class MarketDataNode {
     const stalled = this.#pipeline.state.kind === "stalled" ? this.#pipeline.state.reason : null;
     const waiting = facts.connected || this.#feed.recording ? null : "not connected to the venue";
     const reason =
-      stalled ?? this.#pipeline.sealFailure ?? (state.phase === "paused" ? (state.reason ?? "paused") : waiting);
+      stalled ??
+      this.#pipeline.sealFailure ??
+      (state.phase === "paused" ? (state.reason ?? "paused") : (waiting ?? facts.trouble ?? null));
     const lags = state.symbols.map((symbol) => symbol.lagMs ?? 0);
     return {
       state: reason === null ? "running" : "degraded",
