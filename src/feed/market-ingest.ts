@@ -175,7 +175,7 @@ export class MarketIngest {
         group?.heardSince(timeMs);
         this.#kick(group?.tracks ?? []);
       },
-      onUnreadable: (symbols) => symbols.forEach((symbol) => this.#suspect(this.#tracks.get(symbol))),
+      onUnreadable: (symbols) => this.#suspect(symbols),
       onInterrupted: (symbols, reason) => this.#onInterrupted(symbols, reason),
       backpressure: () => this.#outlet.room,
     };
@@ -209,7 +209,7 @@ export class MarketIngest {
     const minute = minuteOf(trade.timeMs);
     if (taken === "invalid" || taken === "ahead" || taken === undefined) {
       this.#tally.invalid++;
-      this.#suspect(track);
+      this.#suspect([track.symbol]);
     } else if (track.head !== null && minute <= track.head.lastOpenTime) this.#tally.repeats++;
     else if (taken === "duplicate") this.#tally.duplicates++;
     else {
@@ -238,9 +238,12 @@ export class MarketIngest {
     }
   }
 
-  /** A few steps, and no request: the minutes touched ask for their klines once they close. */
-  #suspect(track: SymbolTrack | undefined): void {
-    if (track !== undefined) this.#groups.get(track)?.suspect(track);
+  /** A few steps a symbol, and no request: the minutes touched ask for their klines once they close. */
+  #suspect(symbols: readonly string[]): void {
+    for (const symbol of symbols) {
+      const track = this.#tracks.get(symbol);
+      if (track !== undefined) this.#groups.get(track)?.suspect(track);
+    }
   }
 
   #onInterrupted(symbols: readonly string[], reason: string): void {

@@ -203,13 +203,13 @@ export function isMissingFile(error: unknown): boolean {
   return /No files found|No such file|Cannot open file/i.test(messageOf(error));
 }
 
-/**
- * A driver's error on one line, for logs and health: its first line, with DuckDB's hint where the next one is a hint. The rest
- * (the SQL with a mark under it, a stack) is in the error itself.
- */
+/** A driver's error on one line, for logs and health, without DuckDB's excerpt of the SQL. */
 export function driverMessage(error: unknown): string {
-  const told = /^[^\n]*(\n(Did you mean|Candidate bindings)[^\n]*)?/.exec(messageOf(error).trim());
-  return (told?.[0] ?? "").replace("\n", " ");
+  const excerpt = /\n+LINE \d+: [\s\S]*$/;
+  return messageOf(error)
+    .trim()
+    .replace(excerpt, "")
+    .replace(/\s*\n\s*/g, " ");
 }
 
 /** A failure of the store's database as the house's error: who holds the lock, disk trouble, or a bug. */

@@ -107,7 +107,7 @@ describe("The compiled binary's libraries", () => {
     rmSync(cache, { recursive: true });
     mkdirSync(cache);
     for (const name of names) symlinkSync(tmpdir(), join(cache, name));
-    expectRefusal(run(COUNT, { env: { FABRIC_CACHE: cache } }), 74, "not a folder");
+    expectRefusal(run(COUNT, { env: { FABRIC_CACHE: cache } }), 74, "expected a folder of our own, found a link");
   });
 
   test("are unpacked once where four cold processes start at the same time", async () => {
