@@ -45,7 +45,10 @@ export class FeedGroup {
     for (const track of this.tracks) track.aggregator?.heardSince(timeMs + this.#lateAllowanceMs);
   }
 
-  /** Something unreadable came, perhaps a trade of this symbol: from the watermark on nothing is certain any more. */
+  /**
+   * Something unreadable came, perhaps a trade of this symbol: from the watermark on nothing is certain any more. Costs no
+   * request, so a flood does no harm: the minutes touched ask for their klines once they close.
+   */
   suspect(track: SymbolTrack): void {
     this.interrupt(track);
     this.#suspects.add(track);

@@ -198,10 +198,9 @@ export class MarketIngest {
       this.#tell(group, trade.timeMs);
       taken = track.aggregator?.add(trade);
     }
-    if (taken === "taken") {
-      this.#tally.trades++;
-      group.readAgain(trade.timeMs);
-    } else this.#notTaken(track, trade, taken);
+    if (taken === "taken") this.#tally.trades++;
+    else this.#notTaken(track, trade, taken);
+    if (taken === "taken") group.readAgain(trade.timeMs);
     if (trade.timeMs > (group.watermark ?? 0)) this.#tell(group, trade.timeMs);
   }
 
@@ -238,12 +237,9 @@ export class MarketIngest {
     }
   }
 
-  /** A few steps a symbol, and no request: the minutes touched ask for their klines once they close. */
   #suspect(symbols: readonly string[]): void {
-    for (const symbol of symbols) {
-      const track = this.#tracks.get(symbol);
-      if (track !== undefined) this.#groups.get(track)?.suspect(track);
-    }
+    const tracks = symbols.map((symbol) => this.#tracks.get(symbol)).filter((track) => track !== undefined);
+    for (const track of tracks) this.#groups.get(track)?.suspect(track);
   }
 
   #onInterrupted(symbols: readonly string[], reason: string): void {

@@ -138,7 +138,6 @@ describe("A quiet connection", () => {
     const exchange = startExchange(240);
     let restUp = true;
     const wire = new Wire();
-    wire.lose = (text) => !restUp && isTrade(text);
     const httpGet: HttpGet = (url, ...more) => platform.httpGet(restUp ? url : url.replace("/api/", "/down/"), ...more);
     const feed = new BinanceFeed(
       { symbols: SYMBOLS, url: `ws://127.0.0.1:${exchange.port}` },
@@ -147,6 +146,7 @@ describe("A quiet connection", () => {
     await using run = runLive(feed);
     await eventually(() => fullMinutes(run.out) >= 3, 30_000, "candles");
     restUp = false;
+    wire.lose = isTrade;
     const { quiet, asked } = { quiet: feed.facts().counters["quiet.total"], asked: exchange.exchangeTimeMs() };
     await eventually(() => exchange.exchangeTimeMs() > asked + 6 * 60_000, 20_000, "quiet minutes");
     const after = feed.facts().counters["quiet.total"] ?? 0;
