@@ -12,7 +12,6 @@ export interface DataFolder {
   readonly journal: string;
   /** The ipc endpoint that a node of this name binds. */
   ipcEndpoint(node: string): string;
-  journalFile(runner: string): string;
 }
 
 /** sun_path holds 108 bytes with its end mark; libzmq appends nothing. */
@@ -28,7 +27,6 @@ export function dataFolder(flag: string | undefined): DataFolder {
     run,
     journal,
     ipcEndpoint: (node) => `ipc://${ipcPath(path, run, node)}`,
-    journalFile: (runner) => join(journal, `${runner}.sqlite`),
   };
 }
 
