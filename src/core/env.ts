@@ -106,6 +106,20 @@ export interface HttpReply {
 /** One GET. Rejects with FabricError "unavailable" where nothing answers within `timeoutMs`; any status resolves. */
 export type HttpGet = (url: string, timeoutMs: number) => Promise<HttpReply>;
 
+export interface HttpRequest {
+  readonly method: "GET" | "POST" | "PUT" | "DELETE";
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Sent as it stands; null for none. */
+  readonly body: string | null;
+}
+
+/**
+ * One request, sent once: never repeated and never redirected. Rejects with FabricError "unavailable" where nothing answers
+ * within `timeoutMs` (it may have arrived all the same); any status resolves.
+ */
+export type HttpSend = (request: HttpRequest, timeoutMs: number) => Promise<HttpReply>;
+
 /** A server-side WebSocket. */
 export interface ServerSocket {
   /** Sends a text message; returns the bytes now waiting to be written to this client. */

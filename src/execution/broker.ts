@@ -1,5 +1,5 @@
 import type { Candle } from "../core/candle.ts";
-import type { ExecutionMode, Side } from "../core/decision.ts";
+import type { ExecutionMode, OrderStatus, Side } from "../core/decision.ts";
 
 /** A market order as a broker gets it. */
 export interface BrokerOrder {
@@ -16,14 +16,20 @@ export interface BrokerFill {
   readonly clientOrderId: string;
   readonly price: string;
   readonly quantity: string;
-  /** Quote asset. */
+  /** Quote asset, whatever asset the venue took it in. */
   readonly fee: string;
+  /** The part of the fee that the venue took in the base asset, so that less arrived than `quantity`; absent for none. */
+  readonly baseFee?: string;
 }
 
-/** `unknown`: time-out, connection lost, a 5xx: it may have been accepted or not. */
+/**
+ * `unknown`: time-out, connection lost, a 5xx: it may have been accepted or not. `busy`: certainly not accepted, and may be
+ * tried again after `retryAfterMs` (wall): the venue's rate limit or ban.
+ */
 export type SubmitOutcome =
   | { readonly type: "accepted"; readonly fills: readonly BrokerFill[] }
   | { readonly type: "rejected"; readonly reason: string }
+  | { readonly type: "busy"; readonly reason: string; readonly retryAfterMs: number }
   | { readonly type: "unknown"; readonly reason: string };
 
 /** What the broker knows of an id. `fills`: all of the order's so far. */
@@ -37,6 +43,36 @@ export type LookupOutcome =
   | { readonly type: "not-found" }
   | { readonly type: "unknown"; readonly reason: string };
 
+/** What a venue pushes of one order: it may come before the answer to `submit`, late, repeated or not at all. */
+export interface BrokerReport {
+  readonly clientOrderId: string;
+  readonly status: Extract<OrderStatus, "open" | "filled" | "rejected">;
+  readonly reason: string | null;
+  /** Those of this report alone. */
+  readonly fills: readonly BrokerFill[];
+}
+
+/** The account as the venue tells it, for the reconciliation at start. */
+export type AccountOutcome =
+  | {
+      readonly type: "known";
+      /** Of the symbols asked for, whoever placed them. */
+      readonly openOrders: readonly { readonly clientOrderId: string; readonly symbol: string }[];
+      /** What the account holds of each symbol's base asset, free and locked. Decimal strings. */
+      readonly holdings: ReadonlyMap<string, string>;
+      /** The account's trades of these symbols since the time asked for, oldest first, whoever placed them. */
+      readonly trades: readonly (BrokerFill & {
+        readonly symbol: string;
+        readonly side: Side;
+        readonly timeMs: number;
+      })[];
+    }
+  | { readonly type: "unknown"; readonly reason: string };
+
+/**
+ * Where orders go. Every call resolves in bounded time; a rejection counts as "unknown". A broker never sends an order again
+ * by itself unless the venue said that it certainly did not take it.
+ */
 export interface Broker {
   readonly mode: ExecutionMode;
   /**
@@ -44,12 +80,19 @@ export interface Broker {
    * broker's only memory is the journal: what it has not filled it never saw, and sending again cannot double.
    */
   readonly catchesUp: boolean;
-  /** How long after a submit an order may still come to life at the venue, on exchange time; a "not found" is final after it. */
+  /**
+   * How long after a submit an order may still come to life at the venue, on exchange time, its margin included; a "not found"
+   * is final after it.
+   */
   readonly validityWindowMs: number;
-  /** Resolves in bounded time; a rejection counts as "unknown". */
   submit(order: BrokerOrder): Promise<SubmitOutcome>;
-  /** Resolves in bounded time; a rejection counts as "unknown". */
   lookup(order: BrokerOrder): Promise<LookupOutcome>;
+  /** Null where there is no account to ask: a simulation, whose only memory is the journal. `sinceMs`: exchange time. */
+  account(symbols: readonly string[], sinceMs: number): Promise<AccountOutcome> | null;
+  /** From now on `listener` is told what the venue pushes, from the event loop; at most one listener. */
+  follow(listener: (report: BrokerReport) => void): void;
   /** The fills a simulation makes at this candle for the symbol's open orders, before the candle is decided; a venue's are none. */
   fillsAt(candle: Candle, open: readonly BrokerOrder[]): readonly BrokerFill[];
+  /** Ends what it holds (sockets, timers); no report follows. Bounded by a second; idempotent. */
+  close(): Promise<void>;
 }

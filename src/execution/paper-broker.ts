@@ -39,6 +39,16 @@ export class PaperBroker implements Broker {
     return Promise.resolve({ type: "not-found" });
   }
 
+  account(): null {
+    return null;
+  }
+
+  follow(): void {}
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+
   fillsAt(candle: Candle, open: readonly BrokerOrder[]): readonly BrokerFill[] {
     return candle.trades > 0 ? open.map((order) => this.#fill(order, candle)) : [];
   }

@@ -1,4 +1,4 @@
-import type { Clock, Files, HttpGet, OpenSocket, OpenSqlite, Random, Serve, Timers } from "../../core/env.ts";
+import type { Clock, Files, HttpGet, HttpSend, OpenSocket, OpenSqlite, Random, Serve, Timers } from "../../core/env.ts";
 
 /** The real world, as one runtime offers it. Chosen by the `#platform` package condition. */
 export interface Platform {
@@ -9,6 +9,7 @@ export interface Platform {
   readonly files: Files;
   readonly openSocket: OpenSocket;
   readonly httpGet: HttpGet;
+  readonly httpSend: HttpSend;
   readonly serve: Serve;
   readonly openSqlite: OpenSqlite;
   /** Imports a TypeScript file of the user's, which may itself import "fabric" (the given exports). */

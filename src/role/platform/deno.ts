@@ -4,7 +4,7 @@ import { FabricError, messageOf } from "../../core/errors.ts";
 import { systemClock, systemRandom, systemTimers } from "./clock.ts";
 import type { Platform } from "./contract.ts";
 import { systemFiles } from "./files.ts";
-import { systemHttpGet, systemOpenSocket } from "./http.ts";
+import { systemHttpGet, systemHttpSend, systemOpenSocket } from "./http.ts";
 import { listenFailure } from "./listen-failure.ts";
 import { systemOpenSqlite } from "./sqlite.ts";
 
@@ -82,6 +82,7 @@ export const platform: Platform = {
   files: systemFiles,
   openSocket: systemOpenSocket,
   httpGet: systemHttpGet,
+  httpSend: systemHttpSend,
   serve,
   openSqlite: systemOpenSqlite,
   /** deno.json's import map tells what "fabric" is, for the user's files, too. */

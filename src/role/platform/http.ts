@@ -1,4 +1,4 @@
-import type { HttpGet, OpenSocket } from "../../core/env.ts";
+import type { HttpGet, HttpSend, OpenSocket } from "../../core/env.ts";
 import { FabricError, messageOf } from "../../core/errors.ts";
 
 const CLOSE_WITHIN_MS = 1000;
@@ -10,6 +10,23 @@ export const systemHttpGet: HttpGet = async (url, timeoutMs) => {
     return { status: reply.status, headers: Object.fromEntries(reply.headers), body: await reply.text() };
   } catch (error) {
     throw new FabricError("unavailable", `No answer from ${url}: ${messageOf(error)}`, { cause: error });
+  }
+};
+
+/** One request through the runtime's fetch. */
+export const systemHttpSend: HttpSend = async ({ method, url, headers, body }, timeoutMs) => {
+  try {
+    const reply = await fetch(url, {
+      method,
+      headers,
+      body,
+      signal: AbortSignal.timeout(timeoutMs),
+      redirect: "manual",
+    });
+    return { status: reply.status, headers: Object.fromEntries(reply.headers), body: await reply.text() };
+  } catch (error) {
+    // The address alone: a query may be signed.
+    throw new FabricError("unavailable", `No answer from ${url.split("?")[0]}: ${messageOf(error)}`, { cause: error });
   }
 };
 

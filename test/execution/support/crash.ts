@@ -52,6 +52,9 @@ export class Life {
         this.step();
         return real.lookup(order);
       },
+      account: (symbols, sinceMs) => real.account(symbols, sinceMs),
+      follow: (listener) => real.follow(listener),
+      close: () => real.close(),
       fillsAt: (candle, open) => real.fillsAt(candle, open),
     };
   }

@@ -37,6 +37,16 @@ export class Venue implements Broker {
     );
   }
 
+  account(): null {
+    return null;
+  }
+
+  follow(): void {}
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+
   fillsAt(): readonly BrokerFill[] {
     return [];
   }
