@@ -9,7 +9,8 @@ import { dataFolder } from "../lifecycle/data-folder.ts";
 import { type Node, type NodeReport, runNode } from "../lifecycle/node.ts";
 import { ownName } from "../lifecycle/own-name.ts";
 import { aborted } from "../lifecycle/stop-signal.ts";
-import { openRails, storeStart } from "../provider-node.ts";
+import { openRails, type Rails } from "../provider-node.ts";
+import { storeStart } from "../store-start.ts";
 import { builtinOrFile } from "../user-file.ts";
 
 export interface ScannerOptions {
@@ -39,26 +40,25 @@ export async function runScanner(options: ScannerOptions): Promise<number | unde
         await scan(node, engine, rails);
         return 0;
       } finally {
-        await rails.market.stop();
         await rails.reader.close();
       }
     },
   );
 }
 
-async function scan(node: Node, engine: ScanEngine, rails: ReturnType<typeof openRails>): Promise<void> {
+async function scan(node: Node, engine: ScanEngine, rails: Rails): Promise<void> {
   let progressMs: number | null = null;
   let provider: DualRailProvider | null = null;
   node.tell({
     report: () => reportOf(engine, provider, progressMs),
     scan: () => ({ rows: engine.rows() }),
   });
-  const view = await storeStart(rails.reader, node.stop, node.log);
+  const view = await storeStart(rails.reader, node.stop, { timers: platform.timers, log: node.log });
   if (!view) return;
   await warm(engine, rails.reader, view);
   const cursor = { storeId: view.storeId, throughSeq: view.throughSeq, symbols: new Map() };
   provider = new DualRailProvider(
-    { ...rails, clock: platform.clock, timers: platform.timers, log: node.log },
+    { reader: rails.reader, market: rails.openMarket(), clock: platform.clock, timers: platform.timers, log: node.log },
     { symbols: "all", cursor, includePartial: false },
   );
   const following = provider;
