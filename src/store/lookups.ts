@@ -1,30 +1,32 @@
 import type { Candle } from "../core/candle.ts";
 import type { SymbolHead } from "./contract.ts";
-import { literal } from "./duckdb.ts";
+import { type Cell, literal } from "./duckdb.ts";
 import { type Known, minuteKey } from "./numbering.ts";
-import type { Truth } from "./truth.ts";
 
-/** What the store holds of a batch's imports. Asked only for imports and for symbols without a head: never in a running market. */
+/** Runs one SELECT on the truth. */
+type Ask = (sql: string) => Promise<readonly (readonly Cell[])[]>;
+
+/** What the store holds of a batch's imports; `ask` is null for an empty one. Asked only for imports and for symbols without a head: never in a running market. */
 export async function importsOf(
   candles: readonly Candle[],
   heads: ReadonlyMap<string, SymbolHead>,
-  truth: Truth,
+  ask: Ask | null,
 ): Promise<Pick<Known, "importedThrough" | "importedMinutes">> {
-  if (truth.state.commitSeq === 0) return { importedThrough: new Map(), importedMinutes: new Set() };
+  if (ask === null) return { importedThrough: new Map(), importedMinutes: new Set() };
   const headless = candles.filter((candle) => !heads.has(candle.symbol));
   const imports = candles.filter((candle) => candle.provenance === "imported");
   return {
-    importedThrough: await newestMinutes(headless, truth),
-    importedMinutes: await storedMinutes(imports, truth),
+    importedThrough: await newestMinutes(headless, ask),
+    importedMinutes: await storedMinutes(imports, ask),
   };
 }
 
 /** The stored row and the newest revision (0: none) of each candle's minute, by `minuteKey`. */
 export async function latestRevisions(
   candles: readonly Candle[],
-  truth: Truth,
+  ask: Ask,
 ): Promise<Map<string, { readonly commitSeq: number; readonly revision: number }>> {
-  const rows = await truth.rows(`SELECT c.symbol, epoch_ms(c.open_time), c.commit_seq, coalesce(max(r.revision), 0)
+  const rows = await ask(`SELECT c.symbol, epoch_ms(c.open_time), c.commit_seq, coalesce(max(r.revision), 0)
     FROM candle c LEFT JOIN candle_revision r ON r.commit_seq = c.commit_seq WHERE ${minutesOf(candles, "c")} GROUP BY 1, 2, 3`);
   return new Map(
     rows.map(([symbol, time, commitSeq, revision]) => [
@@ -34,17 +36,17 @@ export async function latestRevisions(
   );
 }
 
-async function newestMinutes(candles: readonly Candle[], truth: Truth): Promise<ReadonlyMap<string, number>> {
+async function newestMinutes(candles: readonly Candle[], ask: Ask): Promise<ReadonlyMap<string, number>> {
   if (candles.length === 0) return new Map();
-  const rows = await truth.rows(
+  const rows = await ask(
     `SELECT symbol, epoch_ms(max(open_time)) FROM candle WHERE symbol IN (${symbolList(candles)}) GROUP BY symbol`,
   );
   return new Map(rows.map(([symbol, time]) => [String(symbol), Number(time)]));
 }
 
-async function storedMinutes(candles: readonly Candle[], truth: Truth): Promise<ReadonlySet<string>> {
+async function storedMinutes(candles: readonly Candle[], ask: Ask): Promise<ReadonlySet<string>> {
   if (candles.length === 0) return new Set();
-  const rows = await truth.rows(`SELECT symbol, epoch_ms(open_time) FROM candle c WHERE ${minutesOf(candles, "c")}`);
+  const rows = await ask(`SELECT symbol, epoch_ms(open_time) FROM candle c WHERE ${minutesOf(candles, "c")}`);
   return new Set(rows.map(([symbol, time]) => minuteKey(String(symbol), Number(time))));
 }
 

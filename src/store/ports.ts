@@ -45,6 +45,9 @@ export interface SegmentRange {
   readonly path: string;
 }
 
+/** What a written segment file holds. */
+export type SegmentContent = Pick<Segment, "rows" | "bytes" | "minOpenTime" | "maxOpenTime">;
+
 /** The store's database, open for writing. One transaction at a time: its caller queues them. */
 export interface Truth {
   readonly storeId: string;
@@ -54,10 +57,7 @@ export interface Truth {
   /** One transaction that takes the state to `after`; durable when it resolves. Rejects with FabricError and changes nothing otherwise. */
   write(after: TruthState, change: TruthChange): Promise<void>;
   /** Writes rows `first` to `last` of a kind into one file, not yet synced; gives what the file holds. Rejects with FabricError. */
-  writeSegment(
-    range: SegmentRange,
-    lane: Lane,
-  ): Promise<Pick<Segment, "rows" | "bytes" | "minOpenTime" | "maxOpenTime">>;
+  writeSegment(range: SegmentRange, lane: Lane): Promise<SegmentContent>;
   /** The delivery heads over rows after `afterSeq`, put over `heads`. */
   foldHeads(afterSeq: number, heads: Map<string, SymbolHead>): Promise<void>;
   /** What the store holds of a batch's imports. */
@@ -76,8 +76,8 @@ export interface Truth {
 }
 
 /**
- * Rows of published files, by paths that the caller takes from the manifest. One call at a time takes effect. A missing file
- * rejects with an error that `isMissingFile` knows, a torn one with FabricError "unavailable".
+ * Rows of published files, by paths that the caller takes from the manifest (one at least). One call at a time takes effect, in
+ * the order of the calls. Rejects with FabricError: "missing-input" where a file is not there, which a newer manifest mends.
  */
 export interface SegmentRows {
   /** Rows of the delivery after `afterSeq` in commitSeq order, at most `limit`. */

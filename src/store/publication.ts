@@ -4,9 +4,8 @@ import { planMerge } from "./compaction.ts";
 import { SCHEMA_VERSION, type SymbolHead } from "./contract.ts";
 import type { StoreLayout } from "./layout.ts";
 import { encodeManifest, headRows, type Manifest, readManifest, type Segment } from "./manifest.ts";
+import type { Lane, Truth } from "./ports.ts";
 import { SEGMENT_KINDS, type SegmentKind } from "./schema.ts";
-import { writeSegment } from "./segment-file.ts";
-import type { Lane, Truth } from "./truth.ts";
 
 export interface PublicationDeps {
   readonly files: Files;
@@ -201,7 +200,7 @@ export class Publication {
     const file = `${kind}-${padded(first)}-${padded(last)}-${this.#deps.random.uuid().slice(0, 8)}.parquet`;
     const [path, temporary] = [this.#pathOf(file), this.#pathOf(`${file}.tmp`)];
     try {
-      const written = await writeSegment({ kind, first, last, path: temporary }, this.#truth, lane);
+      const written = await this.#truth.writeSegment({ kind, first, last, path: temporary }, lane);
       this.#deps.files.sync(temporary);
       const sha256 = this.#deps.files.sha256(temporary);
       this.#deps.files.rename(temporary, path);

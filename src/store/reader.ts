@@ -1,21 +1,18 @@
 import type { FeedGap, StoredCandle } from "../core/candle.ts";
 import type { Clock, Files, Timers } from "../core/env.ts";
 import { FabricError } from "../core/errors.ts";
-import { CallQueue } from "./call-queue.ts";
 import type { DeliveryPage, StoreReader, StoreView } from "./contract.ts";
-import { type Cell, type Connection, Database, driverMessage, isMissingFile, literal, storeFailure } from "./duckdb.ts";
+import { DuckDbSegments } from "./duckdb-segments.ts";
 import { storeLayout } from "./layout.ts";
 import { type Manifest, type Segment, viewOf } from "./manifest.ts";
 import { ManifestReader } from "./manifest-reader.ts";
-import { CANDLE_SELECT, feedGap, GAP_SELECT, IS_DELIVERED, storedCandle } from "./schema.ts";
+import type { SegmentRows } from "./ports.ts";
 
 export interface StoreReaderDeps {
   readonly files: Files;
   readonly clock: Clock;
   readonly timers: Timers;
 }
-
-const SETTINGS = { threads: "2", memory_limit: "512MB" };
 
 /** A page's rows at most, whatever the caller asks for. */
 const MAX_PAGE_ROWS = 100_000;
@@ -25,29 +22,35 @@ const MAX_SCANNED_ROWS = 500_000;
 const MAX_ATTEMPTS = 5;
 const RETRY_MS = 20;
 const FIRST_FILES_FOR_LATEST = 8;
-/** Reads that may wait for the one in progress: a connection streams one result at a time. */
-const MAX_WAITING_READS = 1000;
 
 /**
  * Opens nothing yet: neither the store nor DuckDB has to be there. Every role may; it never touches market.duckdb. A poll that
  * finds nothing new resolves without leaving the event loop's turn: pace polls with a timer.
  */
 export function openStoreReader(options: { readonly folder: string }, deps: StoreReaderDeps): StoreReader {
-  return new SegmentReader(options.folder, deps);
+  return openStoreReaderOn(new DuckDbSegments(), options, deps);
+}
+
+/** The same over given rows, which the reader closes. */
+export function openStoreReaderOn(
+  rows: SegmentRows,
+  options: { readonly folder: string },
+  deps: StoreReaderDeps,
+): StoreReader {
+  return new SegmentReader(rows, options.folder, deps);
 }
 
 class SegmentReader implements StoreReader {
+  readonly #rows: SegmentRows;
   readonly #segmentsFolder: string;
   readonly #manifests: ManifestReader;
   readonly #deps: StoreReaderDeps;
-  #database: Promise<Database> | null = null;
-  #connection: Promise<Connection> | null = null;
-  readonly #queue = new CallQueue(MAX_WAITING_READS);
   #closed = false;
   #viewed: { readonly manifest: Manifest; readonly view: StoreView } | null = null;
 
-  constructor(folder: string, deps: StoreReaderDeps) {
+  constructor(rows: SegmentRows, folder: string, deps: StoreReaderDeps) {
     const layout = storeLayout(folder);
+    this.#rows = rows;
     this.#segmentsFolder = layout.segments;
     this.#manifests = new ManifestReader(layout.manifest, deps.files, deps.clock);
     this.#deps = deps;
@@ -66,13 +69,7 @@ class SegmentReader implements StoreReader {
       const segments = segmentsAfter(manifest, afterSeq);
       const last = segments.at(-1)?.lastSeq ?? manifest.throughSeq;
       if (symbols !== "all" && symbols.size === 0) return { candles: [], throughSeq: last, view };
-      const wanted = symbols === "all" ? "" : `AND symbol IN (${[...symbols].map(literal).join(", ")})`;
-      const rows = await this.#select(
-        segments,
-        CANDLE_SELECT,
-        `WHERE commit_seq > ${afterSeq} AND ${IS_DELIVERED} ${wanted} ORDER BY commit_seq LIMIT ${pageRows}`,
-      );
-      const candles = rows.map(storedCandle);
+      const candles = await this.#rows.delivery(this.#pathsOf(segments), afterSeq, pageRows, symbols);
       const isFull = candles.length === pageRows;
       return { candles, throughSeq: isFull ? (candles.at(-1)?.commitSeq ?? last) : last, view };
     });
@@ -84,13 +81,8 @@ class SegmentReader implements StoreReader {
         (segment) =>
           segment.kind === "candle" && segment.maxOpenTime >= fromOpenTime && segment.minOpenTime <= toOpenTime,
       );
-      const rows = await this.#select(
-        segments,
-        CANDLE_SELECT,
-        `WHERE symbol = ${literal(symbol)} AND open_time BETWEEN make_timestamp_ms(${Math.floor(fromOpenTime)})
-          AND make_timestamp_ms(${Math.floor(toOpenTime)}) ORDER BY open_time`,
-      );
-      return rows.map(storedCandle);
+      if (segments.length === 0) return [];
+      return this.#rows.history(this.#pathsOf(segments), symbol, fromOpenTime, toOpenTime);
     });
     return found ?? [];
   }
@@ -100,15 +92,12 @@ class SegmentReader implements StoreReader {
       const newestFirst = manifest.segments
         .filter((segment) => segment.kind === "candle")
         .sort((one, other) => other.maxOpenTime - one.maxOpenTime);
+      if (newestFirst.length === 0) return [];
       for (let files = FIRST_FILES_FOR_LATEST; ; files *= 4) {
-        const rows = await this.#select(
-          newestFirst.slice(0, files),
-          CANDLE_SELECT,
-          `WHERE symbol = ${literal(symbol)} ORDER BY open_time DESC LIMIT ${Math.max(1, limit)}`,
-        );
-        const oldest = Number(rows.at(-1)?.[1] ?? Number.NEGATIVE_INFINITY);
+        const rows = await this.#rows.latest(this.#pathsOf(newestFirst.slice(0, files)), symbol, Math.max(1, limit));
+        const oldest = rows.at(-1)?.openTime ?? Number.NEGATIVE_INFINITY;
         const isDone = rows.length >= limit && (newestFirst[files]?.maxOpenTime ?? Number.NEGATIVE_INFINITY) < oldest;
-        if (isDone || files >= newestFirst.length) return rows.map(storedCandle).reverse();
+        if (isDone || files >= newestFirst.length) return rows.toReversed();
       }
     });
     return found ?? [];
@@ -117,19 +106,15 @@ class SegmentReader implements StoreReader {
   async gaps(symbol: string | null): Promise<readonly FeedGap[]> {
     const found = await this.#withManifest(async (manifest) => {
       const segments = manifest.segments.filter((segment) => segment.kind === "gap");
-      const wanted = symbol === null ? "" : `WHERE symbol = ${literal(symbol)}`;
-      return (await this.#select(segments, GAP_SELECT, `${wanted} ORDER BY gap_seq`)).map(feedGap);
+      if (segments.length === 0) return [];
+      return this.#rows.gaps(this.#pathsOf(segments), symbol);
     });
     return found ?? [];
   }
 
   async close(): Promise<void> {
     this.#closed = true;
-    await this.#queue.idle();
-    const database = this.#database;
-    this.#database = null;
-    this.#connection = null;
-    (await database)?.close();
+    await this.#rows.close();
   }
 
   #viewOf(manifest: Manifest): StoreView {
@@ -146,11 +131,11 @@ class SegmentReader implements StoreReader {
       try {
         return await read(manifest);
       } catch (error) {
-        if (!isMissingFile(error)) throw storeFailure("read segments in", this.#segmentsFolder, error);
+        if (!(error instanceof FabricError && error.code === "missing-input")) throw error;
         if (attempt === MAX_ATTEMPTS) {
           throw new FabricError(
             "unavailable",
-            `Cannot read segments in ${this.#segmentsFolder}: a listed file is missing; restart the market-data node, which rebuilds it (${driverMessage(error)})`,
+            `${error.message}; a listed file is missing: restart the market-data node, which rebuilds it`,
             { cause: error },
           );
         }
@@ -160,18 +145,8 @@ class SegmentReader implements StoreReader {
     }
   }
 
-  async #select(segments: readonly Segment[], columns: string, rest: string): Promise<readonly (readonly Cell[])[]> {
-    if (segments.length === 0) return [];
-    this.#connection ??= this.#connect();
-    const files = segments.map((segment) => literal(`${this.#segmentsFolder}/${segment.file}`)).join(", ");
-    const connection = await this.#connection;
-    const sql = `SELECT ${columns} FROM read_parquet([${files}], union_by_name = true) ${rest}`;
-    return (await this.#queue.run(() => connection.select(sql))).rows;
-  }
-
-  async #connect(): Promise<Connection> {
-    this.#database ??= Database.memory(SETTINGS);
-    return (await this.#database).connect();
+  #pathsOf(segments: readonly Segment[]): readonly string[] {
+    return segments.map((segment) => `${this.#segmentsFolder}/${segment.file}`);
   }
 }
 

@@ -1,31 +1,17 @@
 import { assert } from "../core/errors.ts";
-import { type Cell, literal } from "./duckdb.ts";
-import type { Segment } from "./manifest.ts";
-import { KIND_TABLES, type SegmentKind } from "./schema.ts";
-import type { Lane, Truth } from "./truth.ts";
-
-export interface SegmentRange {
-  readonly kind: SegmentKind;
-  readonly first: number;
-  readonly last: number;
-  /** Where the Parquet file is written. */
-  readonly path: string;
-}
+import { type Cell, type Connection, literal } from "./duckdb.ts";
+import type { SegmentContent, SegmentRange } from "./ports.ts";
+import { KIND_TABLES } from "./schema.ts";
 
 /**
  * Copies a range of the truth into one Parquet file, in the order of the table, which is that of the numbers. What it holds is
  * DuckDB's own account of what it wrote (RETURN_STATS), which saves a second look at the table. Not yet synced.
  */
-export async function writeSegment(
-  range: SegmentRange,
-  truth: Truth,
-  lane: Lane,
-): Promise<Pick<Segment, "rows" | "bytes" | "minOpenTime" | "maxOpenTime">> {
+export async function writeSegmentFile(range: SegmentRange, connection: Connection): Promise<SegmentContent> {
   const { table, seq, time } = KIND_TABLES[range.kind];
-  const [answer] = await truth.copy(
+  const [answer] = await connection.rows(
     `COPY (SELECT * FROM ${table} WHERE ${seq} BETWEEN ${range.first} AND ${range.last}) TO ${literal(range.path)}
       (FORMAT parquet, USE_TMP_FILE false, RETURN_STATS)`,
-    lane,
   );
   const rows = Number(answer?.[1]);
   assert(

@@ -5,16 +5,14 @@ import { FabricError, messageOf } from "../core/errors.ts";
 import { toRfc3339 } from "../core/time.ts";
 import { CallQueue } from "./call-queue.ts";
 import type { StoreCounters, StoreWriter, SymbolHead } from "./contract.ts";
-import { literal } from "./duckdb.ts";
+import { DuckDbTruth, type TruthDeps } from "./duckdb-truth.ts";
 import { isWriterGrant, type WriterGrant } from "./grant.ts";
 import { processRole } from "./guard.ts";
 import { storeLayout } from "./layout.ts";
-import { importsOf, latestRevisions } from "./lookups.ts";
 import { headsOf } from "./manifest.ts";
 import { checkCandle, checkGaps, minuteKey, numberRows } from "./numbering.ts";
+import type { Truth, TruthChange, TruthState } from "./ports.ts";
 import { Publication, type PublicationTuning } from "./publication.ts";
-import { candleColumns } from "./schema.ts";
-import { Truth, type TruthDeps, type TruthState } from "./truth.ts";
 
 export interface StoreTuning extends PublicationTuning {
   /** DuckDB's log is folded into market.duckdb by `compact` once it is longer than this. */
@@ -47,18 +45,33 @@ const TUNING: StoreTuning = {
 const MAX_WAITING_CALLS = 1000;
 const MAX_MERGES_PER_COMPACT = 16;
 
+const NO_CHANGE: TruthChange = { rows: [], revisions: [], gaps: [], start: null };
+
 /**
  * Opens (or makes) the store of a data folder for writing, repairs what is published and publishes what is not yet. Rejects with
  * FabricError "refused" (role, venue), "config" (schema version), "unavailable" (held by another process, pid named), "io".
  */
-export async function openStoreWriter(options: StoreWriterOptions, deps: StoreWriterDeps): Promise<StoreWriter> {
+export function openStoreWriter(options: StoreWriterOptions, deps: StoreWriterDeps): Promise<StoreWriter> {
+  const { checkpointBytes } = tuningOf(options);
+  return openStoreWriterOn(new DuckDbTruth(storeLayout(options.folder), deps, checkpointBytes), options, deps);
+}
+
+/**
+ * The same on a truth that is given, not opened yet; the writer opens and closes it. The folder holds what is published. Rejects as
+ * `openStoreWriter`, and with what the truth's `open` rejects with.
+ */
+export async function openStoreWriterOn(
+  truth: Truth,
+  options: StoreWriterOptions,
+  deps: StoreWriterDeps,
+): Promise<StoreWriter> {
   if (!isWriterGrant(options.grant)) {
     throw new FabricError(
       "refused",
       `Cannot open the market store for writing: only the market-data role may, and this is "${processRole()}"; read the published segments instead`,
     );
   }
-  const writer = new MarketStoreWriter(options, deps);
+  const writer = new MarketStoreWriter(truth, options, deps);
   await writer.open();
   return writer;
 }
@@ -75,14 +88,12 @@ class MarketStoreWriter implements StoreWriter {
   #compacting: Promise<void> | null = null;
   #counts = { commits: 0, rows: 0, skipped: 0, revisions: 0, gaps: 0, lastCommitMs: 0, lastSealMs: 0 };
 
-  constructor(options: StoreWriterOptions, deps: StoreWriterDeps) {
-    const layout = storeLayout(options.folder);
-    const tuning = { ...TUNING, ...options.tuning };
+  constructor(truth: Truth, options: StoreWriterOptions, deps: StoreWriterDeps) {
     this.venue = options.venue;
     this.#folder = options.folder;
     this.#deps = deps;
-    this.#truth = new Truth(layout, deps, tuning.checkpointBytes);
-    this.#publication = new Publication(layout, this.#truth, deps, tuning);
+    this.#truth = truth;
+    this.#publication = new Publication(storeLayout(options.folder), truth, deps, tuningOf(options));
   }
 
   get storeId(): string {
@@ -113,11 +124,8 @@ class MarketStoreWriter implements StoreWriter {
       const manifest = await this.#publication.takeUp();
       if (manifest) this.#heads = headsOf(manifest);
       await this.#truth.foldHeads(manifest?.throughSeq ?? 0, this.#heads);
-      await this.#truth.write(this.#truth.state, (connection) =>
-        connection.run(
-          `INSERT INTO node_start VALUES (make_timestamp_ms(${Math.floor(this.#deps.clock.nowMs())}), ${this.commitSeq}, ${manifest?.cleanStop ?? false})`,
-        ),
-      );
+      const start = { atMs: Math.floor(this.#deps.clock.nowMs()), afterCleanStop: manifest?.cleanStop ?? false };
+      await this.#truth.write(this.#truth.state, { ...NO_CHANGE, start });
       if (manifest) await this.#publication.seal(this.#facts());
       else await this.#publication.sealAll(this.#facts());
     } catch (error) {
@@ -137,9 +145,7 @@ class MarketStoreWriter implements StoreWriter {
           `Cannot use the market store in ${this.#folder} for "${environment}": it holds "${found}"; use another data folder`,
         );
       }
-      await this.#truth.write({ ...this.#truth.state, environment }, (connection) =>
-        connection.run(`UPDATE meta SET environment = ${literal(environment)}`),
-      );
+      await this.#truth.write({ ...this.#truth.state, environment }, NO_CHANGE);
       await this.#publication.seal(this.#facts());
     });
   }
@@ -151,7 +157,7 @@ class MarketStoreWriter implements StoreWriter {
       const numbered = numberRows(batch.candles, {
         commitSeq: this.commitSeq,
         heads: this.#heads,
-        ...(await importsOf(batch.candles, this.#heads, this.#truth)),
+        ...(await this.#truth.importsOf(batch.candles, this.#heads)),
       });
       const before = this.#truth.state;
       const after: TruthState = {
@@ -161,7 +167,7 @@ class MarketStoreWriter implements StoreWriter {
         closedThrough: later(before.closedThrough, batch.closedThrough),
       };
       if (numbered.rows.length > 0 || batch.gaps.length > 0 || after.closedThrough !== before.closedThrough)
-        await this.#write(numbered.rows, batch, before, after);
+        await this.#truth.write(after, { ...NO_CHANGE, rows: numbered.rows, gaps: batch.gaps });
       for (const [symbol, head] of numbered.heads) this.#heads.set(symbol, head);
       this.#counts.commits++;
       this.#counts.rows += numbered.rows.length;
@@ -176,9 +182,9 @@ class MarketStoreWriter implements StoreWriter {
     return this.#inOrder("revise", async () => {
       if (candles.length === 0) return;
       for (const candle of candles) checkCandle(candle);
-      const latest = await latestRevisions(candles, this.#truth);
+      const latest = await this.#truth.latestRevisions(candles);
       const before = this.#truth.state;
-      const numbers = candles.map((candle) => {
+      const revisions = candles.map((candle) => {
         const key = minuteKey(candle.symbol, candle.openTime);
         const found = latest.get(key);
         if (!found)
@@ -188,16 +194,10 @@ class MarketStoreWriter implements StoreWriter {
           );
         const next = { commitSeq: found.commitSeq, revision: found.revision + 1 };
         latest.set(key, next);
-        return next;
+        return { ...candle, ...next };
       });
-      await this.#truth.write({ ...before, revisionSeq: before.revisionSeq + candles.length }, (connection) =>
-        connection.append("candle_revision", [
-          ...candleColumns(candles),
-          numbers.map((number) => number.commitSeq),
-          numbers.map((number) => number.revision),
-          candles.map((_, index) => before.revisionSeq + index + 1),
-        ]),
-      );
+      const after = { ...before, revisionSeq: before.revisionSeq + revisions.length };
+      await this.#truth.write(after, { ...NO_CHANGE, revisions });
       this.#counts.revisions += candles.length;
     });
   }
@@ -256,29 +256,6 @@ class MarketStoreWriter implements StoreWriter {
     return this.#queue.run(run);
   }
 
-  async #write(rows: readonly StoredCandle[], batch: CloseBatch, before: TruthState, after: TruthState): Promise<void> {
-    await this.#truth.write(after, async (connection) => {
-      if (rows.length > 0) {
-        await connection.append("candle", [
-          ...candleColumns(rows),
-          rows.map((row) => row.commitSeq),
-          rows.map((row) => row.prevOpenTime),
-        ]);
-      }
-      if (batch.gaps.length > 0) {
-        await connection.append("feed_gap", [
-          batch.gaps.map((gap) => gap.symbol),
-          batch.gaps.map((gap) => gap.fromOpenTime),
-          batch.gaps.map((gap) => gap.toOpenTime),
-          batch.gaps.map((gap) => gap.reason),
-          batch.gaps.map((_, index) => before.gapSeq + index + 1),
-        ]);
-      }
-      if (after.closedThrough !== before.closedThrough)
-        await connection.run(`UPDATE meta SET closed_through = make_timestamp_ms(${after.closedThrough})`);
-    });
-  }
-
   #facts() {
     return { venue: this.venue, heads: this.#heads };
   }
@@ -286,6 +263,10 @@ class MarketStoreWriter implements StoreWriter {
   #warn(action: string, error: unknown): void {
     this.#deps.log.warn(`While closing the market store, could not ${action}: ${messageOf(error)}`);
   }
+}
+
+function tuningOf(options: StoreWriterOptions): StoreTuning {
+  return { ...TUNING, ...options.tuning };
 }
 
 function later(known: number | null, told: number | null): number | null {

@@ -1,27 +1,20 @@
+import type { Candle } from "../core/candle.ts";
 import type { Clock, Files, Random } from "../core/env.ts";
 import { assert, FabricError } from "../core/errors.ts";
 import { SCHEMA_VERSION, type SymbolHead } from "./contract.ts";
 import { type Cell, type Connection, Database, isFatal, literal, storeFailure } from "./duckdb.ts";
 import type { StoreLayout } from "./layout.ts";
+import { importsOf, latestRevisions } from "./lookups.ts";
+import type { Lane, SegmentContent, SegmentRange, Truth, TruthChange, TruthState } from "./ports.ts";
 import { CREATE_TABLES, IS_DELIVERED, numberOrNull } from "./schema.ts";
-
-/** How far the truth has come. A transaction is told apart from its absence by these. */
-export interface TruthState {
-  readonly commitSeq: number;
-  readonly revisionSeq: number;
-  readonly gapSeq: number;
-  readonly closedThrough: number | null;
-  readonly environment: string | null;
-}
+import { writeSegmentFile } from "./segment-file.ts";
+import { appendChange } from "./truth-change.ts";
 
 export interface TruthDeps {
   readonly files: Files;
   readonly clock: Clock;
   readonly random: Random;
 }
-
-/** Which connection: the writer queue's own, or the one for work beside it. */
-export type Lane = "main" | "side";
 
 /**
  * DuckDB checkpoints by itself inside a commit once its log passes `wal_autocheckpoint`, and such a commit takes 100 ms. So that
@@ -36,7 +29,7 @@ const STATE = `SELECT (SELECT coalesce(max(commit_seq), 0) FROM candle), (SELECT
  * market.duckdb, held open for writing. One transaction at a time (the writer queues them). A failed one leaves the file as it
  * was; where DuckDB declares its instance unusable, the file is opened anew by the next call.
  */
-export class Truth {
+export class DuckDbTruth implements Truth {
   readonly #layout: StoreLayout;
   readonly #deps: TruthDeps;
   readonly #checkpointBytes: number;
@@ -88,10 +81,10 @@ export class Truth {
    * One transaction that takes the state to `after`; durable when it resolves. Rejects with FabricError and changes nothing
    * otherwise. A transaction whose commit reported a failure and yet is in the file counts as done, now or when it is repeated.
    */
-  async write(after: TruthState, work: (connection: Connection) => Promise<void>): Promise<void> {
+  async write(after: TruthState, change: TruthChange): Promise<void> {
     try {
       const main = await this.#usable();
-      if (!(await this.#alreadyDone(main, after))) await this.#transact(main, work);
+      if (!(await this.#alreadyDone(main, after))) await this.#transact(main, after, change);
     } catch (error) {
       const tellable = !isSame(after, this.#state);
       if (tellable) this.#uncertain = after;
@@ -102,14 +95,18 @@ export class Truth {
     this.#state = after;
   }
 
-  /** Reads. The side lane has a snapshot of its own and runs beside the main one; its calls come one at a time, too. */
-  rows(sql: string, lane: Lane = "main"): Promise<readonly (readonly Cell[])[]> {
-    return this.#run("read the market store", lane, (connection) => connection.rows(sql));
+  /** The side lane has a snapshot of its own and runs beside the main one; its calls come one at a time, too. */
+  writeSegment(range: SegmentRange, lane: Lane): Promise<SegmentContent> {
+    return this.#run("publish from the market store", lane, (connection) => writeSegmentFile(range, connection));
   }
 
-  /** Runs a COPY … TO; gives what it answers. */
-  copy(sql: string, lane: Lane): Promise<readonly (readonly Cell[])[]> {
-    return this.#run("publish from the market store", lane, (connection) => connection.rows(sql));
+  importsOf(candles: readonly Candle[], heads: ReadonlyMap<string, SymbolHead>) {
+    // Nothing is asked of the database in a running market.
+    return importsOf(candles, heads, this.#state.commitSeq === 0 ? null : (sql) => this.#rows(sql));
+  }
+
+  latestRevisions(candles: readonly Candle[]) {
+    return latestRevisions(candles, (sql) => this.#rows(sql));
   }
 
   /** Folds the log into the file where it has grown long. A failure is fatal to DuckDB's instance, not to the data. */
@@ -121,7 +118,7 @@ export class Truth {
 
   /** The delivery heads over rows after `afterSeq`, put over `heads`. */
   async foldHeads(afterSeq: number, heads: Map<string, SymbolHead>): Promise<void> {
-    const rows = await this.rows(`SELECT symbol, epoch_ms(max(open_time)), max(commit_seq), arg_max(close, commit_seq),
+    const rows = await this.#rows(`SELECT symbol, epoch_ms(max(open_time)), max(commit_seq), arg_max(close, commit_seq),
       arg_max_null(last_trade_id, commit_seq) FROM candle WHERE commit_seq > ${afterSeq} AND ${IS_DELIVERED} GROUP BY symbol`);
     for (const [symbol, lastOpenTime, lastCommitSeq, lastClose, lastTradeId] of rows) {
       heads.set(String(symbol), {
@@ -136,6 +133,10 @@ export class Truth {
   /** Idempotent. */
   async close(): Promise<void> {
     await this.#drop();
+  }
+
+  #rows(sql: string): Promise<readonly (readonly Cell[])[]> {
+    return this.#run("read the market store", "main", (connection) => connection.rows(sql));
   }
 
   /** A fatal error on the side lane is left for the main lane to find: dropping the instance waits for the side lane. */
@@ -196,10 +197,10 @@ export class Truth {
     }
   }
 
-  async #transact(main: Connection, work: (connection: Connection) => Promise<void>): Promise<void> {
+  async #transact(main: Connection, after: TruthState, change: TruthChange): Promise<void> {
     await main.run("BEGIN");
     try {
-      await work(main);
+      await appendChange(main, this.#state, after, change);
       await main.run("COMMIT");
     } catch (error) {
       // After a failed COMMIT there is nothing left to roll back, and DuckDB says so: not news.

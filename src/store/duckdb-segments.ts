@@ -1,0 +1,89 @@
+import type { FeedGap, StoredCandle } from "../core/candle.ts";
+import { FabricError } from "../core/errors.ts";
+import { CallQueue } from "./call-queue.ts";
+import { type Cell, type Connection, Database, driverMessage, isMissingFile, literal, storeFailure } from "./duckdb.ts";
+import type { SegmentRows } from "./ports.ts";
+import { CANDLE_SELECT, feedGap, GAP_SELECT, IS_DELIVERED, storedCandle } from "./schema.ts";
+
+const SETTINGS = { threads: "2", memory_limit: "512MB" };
+
+/** Reads that may wait for the one in progress: a connection streams one result at a time. */
+const MAX_WAITING_READS = 1000;
+
+/** Published Parquet files, read by a DuckDB in memory that is loaded by the first read. */
+export class DuckDbSegments implements SegmentRows {
+  readonly #queue = new CallQueue(MAX_WAITING_READS);
+  #database: Promise<Database> | null = null;
+  #connection: Promise<Connection> | null = null;
+
+  async delivery(
+    paths: readonly string[],
+    afterSeq: number,
+    limit: number,
+    symbols: ReadonlySet<string> | "all",
+  ): Promise<readonly StoredCandle[]> {
+    const wanted = symbols === "all" ? "" : `AND symbol IN (${[...symbols].map(literal).join(", ")})`;
+    const rows = await this.#select(
+      paths,
+      CANDLE_SELECT,
+      `WHERE commit_seq > ${afterSeq} AND ${IS_DELIVERED} ${wanted} ORDER BY commit_seq LIMIT ${limit}`,
+    );
+    return rows.map(storedCandle);
+  }
+
+  async history(
+    paths: readonly string[],
+    symbol: string,
+    fromOpenTime: number,
+    toOpenTime: number,
+  ): Promise<readonly StoredCandle[]> {
+    const rows = await this.#select(
+      paths,
+      CANDLE_SELECT,
+      `WHERE symbol = ${literal(symbol)} AND open_time BETWEEN make_timestamp_ms(${Math.floor(fromOpenTime)})
+        AND make_timestamp_ms(${Math.floor(toOpenTime)}) ORDER BY open_time`,
+    );
+    return rows.map(storedCandle);
+  }
+
+  async latest(paths: readonly string[], symbol: string, limit: number): Promise<readonly StoredCandle[]> {
+    const rest = `WHERE symbol = ${literal(symbol)} ORDER BY open_time DESC LIMIT ${limit}`;
+    return (await this.#select(paths, CANDLE_SELECT, rest)).map(storedCandle);
+  }
+
+  async gaps(paths: readonly string[], symbol: string | null): Promise<readonly FeedGap[]> {
+    const wanted = symbol === null ? "" : `WHERE symbol = ${literal(symbol)}`;
+    return (await this.#select(paths, GAP_SELECT, `${wanted} ORDER BY gap_seq`)).map(feedGap);
+  }
+
+  async close(): Promise<void> {
+    await this.#queue.idle();
+    const database = this.#database;
+    this.#database = null;
+    this.#connection = null;
+    (await database)?.close();
+  }
+
+  async #select(paths: readonly string[], columns: string, rest: string): Promise<readonly (readonly Cell[])[]> {
+    try {
+      this.#connection ??= this.#connect();
+      const connection = await this.#connection;
+      const sql = `SELECT ${columns} FROM read_parquet([${paths.map(literal).join(", ")}], union_by_name = true) ${rest}`;
+      return (await this.#queue.run(() => connection.select(sql))).rows;
+    } catch (error) {
+      throw readFailure(paths[0] ?? "", error);
+    }
+  }
+
+  async #connect(): Promise<Connection> {
+    this.#database ??= Database.memory(SETTINGS);
+    return (await this.#database).connect();
+  }
+}
+
+function readFailure(path: string, error: unknown): FabricError {
+  const folder = path.slice(0, path.lastIndexOf("/"));
+  if (!isMissingFile(error)) return storeFailure("read segments in", folder, error);
+  const told = driverMessage(error);
+  return new FabricError("missing-input", `Cannot read segments in ${folder}: ${told}`, { cause: error });
+}
