@@ -20,6 +20,8 @@ export interface BrokerFill {
   readonly fee: string;
   /** The part of the fee that the venue took in the base asset, so that less arrived than `quantity`; absent for none. */
   readonly baseFee?: string;
+  /** When it happened on the venue's clock, epoch ms; absent where the broker is not told. */
+  readonly timeMs?: number;
 }
 
 /**
@@ -58,6 +60,8 @@ export type AccountOutcome =
       readonly type: "known";
       /** Of the symbols asked for, whoever placed them. */
       readonly openOrders: readonly { readonly clientOrderId: string; readonly symbol: string }[];
+      /** The base asset of each symbol asked for: two symbols may share one. */
+      readonly baseAssets: ReadonlyMap<string, string>;
       /** What the account holds of each symbol's base asset, free and locked. Decimal strings. */
       readonly holdings: ReadonlyMap<string, string>;
       /** The account's trades of these symbols since the time asked for, oldest first, whoever placed them. */
