@@ -41,6 +41,16 @@ export function exitCodeOf(error: unknown): number {
   return error instanceof FabricError ? EXIT_CODES[error.code] : EXIT_CODES.internal;
 }
 
+const PASSING: ReadonlySet<ErrorCode> = new Set(["unavailable", "io", "missing-input", "try-again"]);
+
+/**
+ * Whether waiting may help a read of the store: a segment merged away or being rebuilt, a disk in trouble, a reader with too much
+ * to do. What does not pass by itself is "refused", "config", or a bug.
+ */
+export function isPassing(error: unknown): error is FabricError {
+  return error instanceof FabricError && PASSING.has(error.code);
+}
+
 /** The text of whatever was thrown, for a log line or a message. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

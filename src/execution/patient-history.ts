@@ -1,6 +1,6 @@
 import type { StoredCandle } from "../core/candle.ts";
 import type { Log, Timer, Timers } from "../core/env.ts";
-import { type ErrorCode, FabricError, messageOf } from "../core/errors.ts";
+import { FabricError, isPassing, messageOf } from "../core/errors.ts";
 import type { MarketHistory } from "./decision-maker.ts";
 
 export interface PatientHistoryDeps {
@@ -9,8 +9,6 @@ export interface PatientHistoryDeps {
   readonly log: Log;
 }
 
-/** What passes: a segment merged away or being rebuilt, a disk in trouble, a reader with too much to do. */
-const PASSING: ReadonlySet<ErrorCode> = new Set(["unavailable", "io", "missing-input", "try-again"]);
 const FIRST_RETRY_MS = 100;
 const LONGEST_RETRY_MS = 2000;
 /** Waiting between two warnings about the same read; its first failure is told at once. */
@@ -56,7 +54,7 @@ export class PatientHistory implements MarketHistory {
       try {
         return await read();
       } catch (error) {
-        if (!(error instanceof FabricError) || !PASSING.has(error.code)) throw error;
+        if (!isPassing(error)) throw error;
         if (untoldMs >= WARNING_MS) {
           this.#deps.log.warn(`Waiting for ${what}, trying again: ${messageOf(error)}`);
           untoldMs = 0;

@@ -1,11 +1,15 @@
 import type { FeedGap, StoredCandle } from "../core/candle.ts";
 import { FabricError } from "../core/errors.ts";
 import { CallQueue } from "./call-queue.ts";
-import { type Cell, type Connection, Database, driverMessage, isMissingFile, literal, storeFailure } from "./duckdb.ts";
+import { type Cell, type Connection, Database, driverMessage, isFatal, isMissingFile, literal } from "./duckdb.ts";
 import type { SegmentRows } from "./ports.ts";
 import { CANDLE_SELECT, feedGap, GAP_SELECT, IS_DELIVERED, storedCandle } from "./schema.ts";
 
-const SETTINGS = { threads: "2", memory_limit: "512MB" };
+/**
+ * Without DuckDB's cache of file contents: it goes by a file's time stamp, and could hand on what was read of a file while that
+ * was damaged. The operating system caches the same pages.
+ */
+const SETTINGS = { threads: "2", memory_limit: "512MB", enable_external_file_cache: "false" };
 
 /** Reads that may wait for the one in progress: a connection streams one result at a time. */
 const MAX_WAITING_READS = 1000;
@@ -58,10 +62,7 @@ export class DuckDbSegments implements SegmentRows {
 
   async close(): Promise<void> {
     await this.#queue.idle();
-    const database = this.#database;
-    this.#database = null;
-    this.#connection = null;
-    (await database)?.close();
+    await this.#drop();
   }
 
   async #select(paths: readonly string[], columns: string, rest: string): Promise<readonly (readonly Cell[])[]> {
@@ -71,8 +72,17 @@ export class DuckDbSegments implements SegmentRows {
       const sql = `SELECT ${columns} FROM read_parquet([${paths.map(literal).join(", ")}], union_by_name = true) ${rest}`;
       return (await this.#queue.run(() => connection.select(sql))).rows;
     } catch (error) {
+      if (isFatal(error)) await this.#drop();
       throw readFailure(paths[0] ?? "", error);
     }
+  }
+
+  /** The next read opens an instance anew. What else waits on this one fails, and is asked again. */
+  async #drop(): Promise<void> {
+    const database = this.#database;
+    this.#database = null;
+    this.#connection = null;
+    (await database)?.close();
   }
 
   async #connect(): Promise<Connection> {
@@ -81,9 +91,13 @@ export class DuckDbSegments implements SegmentRows {
   }
 }
 
+/**
+ * The SQL is ours and right, so a read fails for its files' sake or for memory's: both pass. (DuckDB has a hundred texts for a
+ * Parquet file that is not whole, and takes some of them for errors in the SQL.)
+ */
 function readFailure(path: string, error: unknown): FabricError {
+  if (error instanceof FabricError) return error;
   const folder = path.slice(0, path.lastIndexOf("/"));
-  if (!isMissingFile(error)) return storeFailure("read segments in", folder, error);
-  const told = driverMessage(error);
-  return new FabricError("missing-input", `Cannot read segments in ${folder}: ${told}`, { cause: error });
+  const code = isMissingFile(error) ? "missing-input" : "unavailable";
+  return new FabricError(code, `Cannot read segments in ${folder}: ${driverMessage(error)}`, { cause: error });
 }

@@ -77,7 +77,9 @@ export interface Truth {
 
 /**
  * Rows of published files, by paths that the caller takes from the manifest (one at least). One call at a time takes effect, in
- * the order of the calls. Rejects with FabricError: "missing-input" where a file is not there, which a newer manifest mends.
+ * the order of the calls. Rejects with FabricError: "missing-input" where a file is not there, which a newer manifest mends;
+ * "unavailable" where it cannot be read as what it should be. It need not find out that a file holds other values than were
+ * written: its caller does.
  */
 export interface SegmentRows {
   /** Rows of the delivery after `afterSeq` in commitSeq order, at most `limit`. */

@@ -7,6 +7,7 @@ import { storeLayout } from "./layout.ts";
 import { type Manifest, type Segment, viewOf } from "./manifest.ts";
 import { ManifestReader } from "./manifest-reader.ts";
 import type { SegmentRows } from "./ports.ts";
+import { SegmentProof } from "./segment-proof.ts";
 
 export interface StoreReaderDeps {
   readonly files: Files;
@@ -44,6 +45,7 @@ class SegmentReader implements StoreReader {
   readonly #rows: SegmentRows;
   readonly #segmentsFolder: string;
   readonly #manifests: ManifestReader;
+  readonly #proof: SegmentProof;
   readonly #deps: StoreReaderDeps;
   #closed = false;
   #viewed: { readonly manifest: Manifest; readonly view: StoreView } | null = null;
@@ -53,6 +55,7 @@ class SegmentReader implements StoreReader {
     this.#rows = rows;
     this.#segmentsFolder = layout.segments;
     this.#manifests = new ManifestReader(layout.manifest, deps.files, deps.clock);
+    this.#proof = new SegmentProof(layout.segments, deps);
     this.#deps = deps;
   }
 
@@ -69,7 +72,7 @@ class SegmentReader implements StoreReader {
       const segments = segmentsAfter(manifest, afterSeq);
       const last = segments.at(-1)?.lastSeq ?? manifest.throughSeq;
       if (symbols !== "all" && symbols.size === 0) return { candles: [], throughSeq: last, view };
-      const candles = await this.#rows.delivery(this.#pathsOf(segments), afterSeq, pageRows, symbols);
+      const candles = await this.#read(segments, (paths) => this.#rows.delivery(paths, afterSeq, pageRows, symbols));
       const isFull = candles.length === pageRows;
       return { candles, throughSeq: isFull ? (candles.at(-1)?.commitSeq ?? last) : last, view };
     });
@@ -81,8 +84,7 @@ class SegmentReader implements StoreReader {
         (segment) =>
           segment.kind === "candle" && segment.maxOpenTime >= fromOpenTime && segment.minOpenTime <= toOpenTime,
       );
-      if (segments.length === 0) return [];
-      return this.#rows.history(this.#pathsOf(segments), symbol, fromOpenTime, toOpenTime);
+      return this.#read(segments, (paths) => this.#rows.history(paths, symbol, fromOpenTime, toOpenTime));
     });
     return found ?? [];
   }
@@ -92,9 +94,10 @@ class SegmentReader implements StoreReader {
       const newestFirst = manifest.segments
         .filter((segment) => segment.kind === "candle")
         .sort((one, other) => other.maxOpenTime - one.maxOpenTime);
-      if (newestFirst.length === 0) return [];
       for (let files = FIRST_FILES_FOR_LATEST; ; files *= 4) {
-        const rows = await this.#rows.latest(this.#pathsOf(newestFirst.slice(0, files)), symbol, Math.max(1, limit));
+        const rows = await this.#read(newestFirst.slice(0, files), (paths) =>
+          this.#rows.latest(paths, symbol, Math.max(1, limit)),
+        );
         const oldest = rows.at(-1)?.openTime ?? Number.NEGATIVE_INFINITY;
         const isDone = rows.length >= limit && (newestFirst[files]?.maxOpenTime ?? Number.NEGATIVE_INFINITY) < oldest;
         if (isDone || files >= newestFirst.length) return rows.toReversed();
@@ -106,8 +109,7 @@ class SegmentReader implements StoreReader {
   async gaps(symbol: string | null): Promise<readonly FeedGap[]> {
     const found = await this.#withManifest(async (manifest) => {
       const segments = manifest.segments.filter((segment) => segment.kind === "gap");
-      if (segments.length === 0) return [];
-      return this.#rows.gaps(this.#pathsOf(segments), symbol);
+      return this.#read(segments, (paths) => this.#rows.gaps(paths, symbol));
     });
     return found ?? [];
   }
@@ -122,7 +124,7 @@ class SegmentReader implements StoreReader {
     return this.#viewed.view;
   }
 
-  /** Runs `read` on one manifest's state; once more on a newer one where a listed file was gone. */
+  /** Runs `read` on one manifest's state; on the newest one again where a listed file was gone. */
   async #withManifest<T>(read: (manifest: Manifest) => Promise<T>): Promise<T | null> {
     for (let attempt = 1; ; attempt++) {
       if (this.#closed) throw new FabricError("unavailable", "Cannot read the market store: this reader is closed");
@@ -131,22 +133,24 @@ class SegmentReader implements StoreReader {
       try {
         return await read(manifest);
       } catch (error) {
-        if (!(error instanceof FabricError && error.code === "missing-input")) throw error;
-        if (attempt === MAX_ATTEMPTS) {
-          throw new FabricError(
-            "unavailable",
-            `${error.message}; a listed file is missing: restart the market-data node, which rebuilds it`,
-            { cause: error },
-          );
-        }
         this.#manifests.forget();
+        if (!(error instanceof FabricError && error.code === "missing-input")) throw error;
+        if (attempt === MAX_ATTEMPTS) throw new FabricError("unavailable", error.message, { cause: error });
         await new Promise<void>((resolve) => this.#deps.timers.after(RETRY_MS, resolve));
       }
     }
   }
 
-  #pathsOf(segments: readonly Segment[]): readonly string[] {
-    return segments.map((segment) => `${this.#segmentsFolder}/${segment.file}`);
+  /** What is handed on was read from files proven right before and after. */
+  async #read<T>(
+    segments: readonly Segment[],
+    read: (paths: readonly string[]) => Promise<readonly T[]>,
+  ): Promise<readonly T[]> {
+    if (segments.length === 0) return [];
+    const proveAgain = await this.#proof.prove(segments);
+    const rows = await read(segments.map((segment) => `${this.#segmentsFolder}/${segment.file}`));
+    proveAgain();
+    return rows;
   }
 }
 

@@ -87,7 +87,7 @@ test("Where nothing is new a poll costs a stat: no file is read and no DuckDB is
   await reader.close();
 });
 
-test("A manifest of another format is refused as configuration, a damaged one as bad data with the remedy", async () => {
+test("A manifest of another format is refused as configuration, a damaged one passes and names the remedy", async () => {
   using folder = tempFolder();
   const writer = await openWriter(folder.path);
   await writer.close();
@@ -99,7 +99,7 @@ test("A manifest of another format is refused as configuration, a damaged one as
   expect([other.code, other.message.includes("it has format 99")]).toEqual(["config", true]);
   writeFileSync(path, "{");
   const damaged = await failureOf(() => reader.view());
-  expect([damaged.code, damaged.message.includes("restart its market-data node")]).toEqual(["bad-data", true]);
+  expect([damaged.code, damaged.message.includes("restart its market-data node")]).toEqual(["unavailable", true]);
   await reader.close();
 });
 

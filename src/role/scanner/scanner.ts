@@ -10,7 +10,7 @@ import { type Node, type NodeReport, runNode } from "../lifecycle/node.ts";
 import { ownName } from "../lifecycle/own-name.ts";
 import { aborted } from "../lifecycle/stop-signal.ts";
 import { openRails, type Rails } from "../provider-node.ts";
-import { storeStart } from "../store-start.ts";
+import { patiently, storeStart } from "../store-start.ts";
 import { builtinOrFile } from "../user-file.ts";
 
 export interface ScannerOptions {
@@ -55,7 +55,7 @@ async function scan(node: Node, engine: ScanEngine, rails: Rails): Promise<void>
   });
   const view = await storeStart(rails.reader, node.stop, { timers: platform.timers, log: node.log });
   if (!view) return;
-  await warm(engine, rails.reader, view);
+  await warm(engine, rails.reader, view, node);
   const cursor = { storeId: view.storeId, throughSeq: view.throughSeq, symbols: new Map() };
   provider = new DualRailProvider(
     { reader: rails.reader, market: rails.openMarket(), clock: platform.clock, timers: platform.timers, log: node.log },
@@ -70,9 +70,12 @@ async function scan(node: Node, engine: ScanEngine, rails: Rails): Promise<void>
 }
 
 /** History up to the view only: what follows it is delivered. */
-async function warm(engine: ScanEngine, reader: StoreReader, view: StoreView): Promise<void> {
+async function warm(engine: ScanEngine, reader: StoreReader, view: StoreView, node: Node): Promise<void> {
   for (const [symbol, head] of view.heads) {
-    const rows = await reader.history(symbol, head.lastOpenTime - WARMUP_MINUTES * 60_000, head.lastOpenTime);
+    const from = head.lastOpenTime - WARMUP_MINUTES * 60_000;
+    const read = () => reader.history(symbol, from, head.lastOpenTime);
+    const rows = await patiently(read, node.stop, { timers: platform.timers, log: node.log });
+    if (rows === null) return;
     for (const candle of rows) if (candle.provenance !== "partial") engine.onEvent({ type: "candle", candle });
   }
 }
