@@ -10,6 +10,8 @@ import {
 } from "../src/role/cli/flags.ts";
 import { text, whole } from "../src/role/cli/parse.ts";
 
+const VENUE_FLAGS = ["venue-faults", "venue-keys", "venue-balances"];
+
 const command: FabricCommand = {
   meta: {
     name: "sim",
@@ -19,6 +21,7 @@ const command: FabricCommand = {
   examples: [
     "fabric sim --port 29000 --symbols BTCUSDT,ETHUSDT --speed 60",
     "fabric sim --port 29000 --file recording.gz --symbols BTCUSDT",
+    "fabric sim --port 29000 --data ./data --venue-faults ack-lost=0.1,http-503=0.1,busy=0.05",
     "fabric sim --truth --minutes 60 --symbols BTCUSDT --json",
   ],
   args: {
@@ -36,7 +39,22 @@ const command: FabricCommand = {
     data: {
       type: "string",
       valueHint: "DIR",
-      description: "keep the clock here, so that a restart resumes (without it nothing is kept)",
+      description: "keep clock and account here, so that a restart resumes (without it nothing is kept)",
+    },
+    "venue-faults": {
+      type: "string",
+      valueHint: "NAME=CHANCE,…",
+      description: "bad days on the trading side: ack-lost=0.1,http-503=0.05,stream-cut=0.02,skew-ms=2000 …",
+    },
+    "venue-keys": {
+      type: "string",
+      valueHint: "FILE",
+      description: "API key and secret of the simulated account, a line each (a fixed pair unless given)",
+    },
+    "venue-balances": {
+      type: "string",
+      valueHint: "ASSET=AMOUNT,…",
+      description: "what the account begins with (a million of each quote asset)",
     },
     truth: { type: "boolean", description: "print the market's candles from its start and end" },
     minutes: { type: "string", valueHint: "N", description: "with --truth: how many (60)" },
@@ -50,6 +68,8 @@ const command: FabricCommand = {
     };
     if (values.truth === true) {
       if (values.file !== undefined) throw usageError("--file does not go with --truth: a recording has no seed");
+      for (const name of VENUE_FLAGS)
+        if (values[name] !== undefined) throw usageError(`--${name} does not go with --truth`);
       const { printTruth } = await import("../src/role/sim/truth.ts");
       return printTruth({
         ...market,
@@ -65,6 +85,9 @@ const command: FabricCommand = {
       speed: speedOf(values) ?? 1,
       file: text(values, "file"),
       data: text(values, "data"),
+      venueFaults: text(values, "venue-faults"),
+      venueKeys: text(values, "venue-keys"),
+      venueBalances: text(values, "venue-balances"),
     };
     const { runSim } = await import("../src/role/sim/sim.ts");
     return runSim(options);

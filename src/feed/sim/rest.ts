@@ -1,8 +1,12 @@
+import { assetsOf } from "./assets.ts";
+import { formatScaled, WIRE_DECIMALS } from "./decimal.ts";
+import { errorBody, missingParameter, RestError } from "./rest-error.ts";
 import type { KlineQuery, Tape, TapeSymbol } from "./tape.ts";
+import { AVERAGE_MINUTES, MAX_NUM_ORDERS, MIN_NOTIONAL } from "./venue/engine.ts";
+import { averagePrice } from "./venue/matching.ts";
 
 const DEFAULT_LIMIT = 500;
 const MAX_LIMIT = 1000;
-const QUOTES = ["USDT", "USDC", "FDUSD", "USD", "EUR", "BTC", "ETH", "BNB"];
 const MOST = "9000000.00000000";
 
 export interface RestDeps {
@@ -14,34 +18,27 @@ export interface RestDeps {
   readonly full: () => boolean;
 }
 
-/** A refusal as Binance words it: HTTP status, its own code, its message. */
-class RestError extends Error {
-  readonly status: number;
-  readonly code: number;
-
-  constructor(status: number, code: number, message: string) {
-    super(message);
-    this.status = status;
-    this.code = code;
-  }
-}
-
 /**
- * Binance's public REST, as far as candles need it, under /api/v3 and (a futures recording) /fapi/v1. Every answer carries
+ * Binance's public REST, as far as candles and orders need it, under /api/v3 and (a futures recording) /fapi/v1. Every answer carries
  * x-sim-speed and x-sim-environment, which no real venue sends. Codes follow Binance's "Errors" page; it never throws.
  */
 export function answerRest(request: Request, deps: RestDeps): Response {
-  const headers = {
-    "content-type": "application/json;charset=UTF-8",
-    "x-sim-speed": String(deps.speed),
-    "x-sim-environment": deps.tape.environment,
-  };
+  const headers = simHeaders(deps.tape.environment, deps.speed);
   try {
     return new Response(JSON.stringify(route(request, deps)), { headers });
   } catch (error) {
     if (!(error instanceof RestError)) throw error;
-    return new Response(JSON.stringify({ code: error.code, msg: error.message }), { status: error.status, headers });
+    return new Response(errorBody(error), { status: error.status, headers });
   }
+}
+
+/** What every answer of the exchange carries: no real venue says this of itself. */
+export function simHeaders(environment: string, speed: number): Readonly<Record<string, string>> {
+  return {
+    "content-type": "application/json;charset=UTF-8",
+    "x-sim-speed": String(speed),
+    "x-sim-environment": environment,
+  };
 }
 
 function route(request: Request, deps: RestDeps): unknown {
@@ -57,6 +54,7 @@ const HANDLERS = new Map<string, (deps: RestDeps, query: URLSearchParams, nowMs:
   ["ping", () => ({})],
   ["time", (_deps, _query, serverTime) => ({ serverTime })],
   ["exchangeInfo", exchangeInfo],
+  ["avgPrice", avgPrice],
   [
     "klines",
     (deps, query, nowMs) => {
@@ -80,14 +78,14 @@ function refusedUpgrade(request: Request, deps: RestDeps): RestError {
 
 function readKlineQuery(query: URLSearchParams): KlineQuery {
   const interval = query.get("interval");
-  if (!interval) throw missing("interval");
+  if (!interval) throw missingParameter("interval");
   if (interval !== "1m") throw new RestError(400, -1120, "Invalid interval.");
   return { startTime: readWhole(query, "startTime"), endTime: readWhole(query, "endTime"), limit: readLimit(query) };
 }
 
 function readSymbol(tape: Tape, query: URLSearchParams): string {
   const symbol = query.get("symbol");
-  if (!symbol) throw missing("symbol");
+  if (!symbol) throw missingParameter("symbol");
   if (!tape.symbols.has(symbol)) throw new RestError(400, -1121, "Invalid symbol.");
   return symbol;
 }
@@ -107,8 +105,11 @@ function readWhole(query: URLSearchParams, name: string): number | null {
   throw new RestError(400, -1100, `Illegal characters found in parameter '${name}'; legal range is '^[0-9]{1,15}$'.`);
 }
 
-function missing(name: string): RestError {
-  return new RestError(400, -1102, `Mandatory parameter '${name}' was not sent, was empty/null, or malformed.`);
+function avgPrice(deps: RestDeps, query: URLSearchParams, nowMs: number): unknown {
+  const symbol = readSymbol(deps.tape, query);
+  const price = averagePrice(deps.tape, symbol, AVERAGE_MINUTES, nowMs) ?? 0n;
+  const closeTime = deps.tape.trades(symbol, null, 1, nowMs).at(-1)?.time ?? nowMs;
+  return { mins: AVERAGE_MINUTES, price: formatScaled(price, WIRE_DECIMALS), closeTime };
 }
 
 function exchangeInfo(deps: RestDeps, query: URLSearchParams, serverTime: number): unknown {
@@ -118,8 +119,7 @@ function exchangeInfo(deps: RestDeps, query: URLSearchParams, serverTime: number
 }
 
 function symbolInfo(symbol: TapeSymbol): unknown {
-  const quote = QUOTES.find((asset) => symbol.name.endsWith(asset) && symbol.name.length > asset.length) ?? "USDT";
-  const base = symbol.name.endsWith(quote) ? symbol.name.slice(0, -quote.length) : symbol.name;
+  const { base, quote } = assetsOf(symbol.name);
   return {
     symbol: symbol.name,
     status: "TRADING",
@@ -133,6 +133,15 @@ function symbolInfo(symbol: TapeSymbol): unknown {
     filters: [
       { filterType: "PRICE_FILTER", minPrice: symbol.tickSize, maxPrice: MOST, tickSize: symbol.tickSize },
       { filterType: "LOT_SIZE", minQty: symbol.stepSize, maxQty: MOST, stepSize: symbol.stepSize },
+      {
+        filterType: "NOTIONAL",
+        minNotional: MIN_NOTIONAL,
+        applyMinToMarket: true,
+        maxNotional: MOST,
+        applyMaxToMarket: false,
+        avgPriceMins: AVERAGE_MINUTES,
+      },
+      { filterType: "MAX_NUM_ORDERS", maxNumOrders: MAX_NUM_ORDERS },
     ],
   };
 }

@@ -1,13 +1,20 @@
-import type { Clock, Files, Log, Serve, Server, Timers } from "../../core/env.ts";
+import { join } from "node:path";
+import type { Clock, Files, Log, OpenSqlite, Serve, Server, Timers } from "../../core/env.ts";
+import { assetsOf } from "./assets.ts";
 import { ExchangeClock } from "./exchange-clock.ts";
 import { MarketTape } from "./market-tape.ts";
 import { readRecording } from "./recording.ts";
 import { RecordingTape } from "./recording-tape.ts";
-import { answerRest } from "./rest.ts";
+import { answerRest, simHeaders } from "./rest.ts";
 import { exchangeTimeOf, readSimState, refuseOtherMarket, StateKeeper } from "./sim-state.ts";
 import { StreamHub } from "./stream-hub.ts";
 import type { Tape } from "./tape.ts";
 import type { SimMarketOptions } from "./truth.ts";
+import { ACCOUNT_FILE } from "./venue/account-book.ts";
+import { NO_FAULTS, type VenueFaults } from "./venue/faults.ts";
+import { ONE } from "./venue/matching.ts";
+import { type AccountKeys, SIM_KEYS } from "./venue/signed-request.ts";
+import { SimVenue } from "./venue/sim-venue.ts";
 
 /** A seeded market, or the trade frames of a recording. */
 export type SimSource = MarketSource | RecordingSource;
@@ -32,6 +39,18 @@ export interface SimExchangeOptions {
   readonly source: SimSource;
   /** Bytes that may wait for one client before it is cut off; 16 MiB unless given. */
   readonly maxClientBytes?: number;
+  readonly account?: SimAccountOptions;
+}
+
+/** The one account of the exchange. Whatever is left out has a default. */
+export interface SimAccountOptions {
+  /** SIM_KEYS unless given. */
+  readonly keys?: AccountKeys;
+  /** Counts of 10^-8 by asset, for a new account; a million of each quote asset unless given. */
+  readonly balances?: ReadonlyMap<string, bigint>;
+  readonly faults?: VenueFaults;
+  /** Request weight a minute, 6,000 (Binance's) unless given. */
+  readonly weightPerMinute?: number;
 }
 
 export interface SimExchangeDeps {
@@ -40,6 +59,7 @@ export interface SimExchangeDeps {
   readonly files: Files;
   readonly log: Log;
   readonly serve: Serve;
+  readonly openSqlite: OpenSqlite;
 }
 
 export interface SimExchange {
@@ -55,6 +75,8 @@ export interface SimExchange {
 }
 
 const TICK_MS = 5;
+const DEFAULT_WEIGHT_PER_MINUTE = 6000;
+const OPENING_BALANCE = 1_000_000n * ONE;
 const DEFAULT_MAX_CLIENT_BYTES = 16 * 1024 * 1024;
 /** Exchange ms played in one go; between two of them the budget is looked at. */
 const SLICE_MS = 5_000;
@@ -63,9 +85,10 @@ const MAX_SLICES_PER_TICK = 200;
 const MAX_EVENTS_PER_TICK = 20_000;
 
 /**
- * A server that speaks Binance's market-data protocol: WebSocket /stream and /ws, REST on the same port. Throws FabricError:
+ * A server that speaks Binance's market-data protocol (WebSocket /stream and /ws, REST) and its trading protocol for one
+ * account (signed REST, WebSocket API /ws-api/v3), all on the same port. Throws FabricError:
  * "usage" for options out of range, "unavailable" for a port in use, "refused" where the folder holds another market,
- * "config" for an unreadable state, "io" for a folder that cannot be written, "missing-input" or "bad-data" for a recording.
+ * "config" for an unreadable state or account, "io" for a folder that cannot be written, "missing-input" or "bad-data" for a recording.
  */
 export function openSimExchange(options: SimExchangeOptions, deps: SimExchangeDeps): SimExchange {
   const { source, speed } = options;
@@ -104,11 +127,33 @@ function openRecording(source: RecordingSource, speed: number, deps: SimExchange
   return { tape, clock, keeper: null, counters: { "lines.bad.total": badLines, "lines.other.total": otherLines } };
 }
 
+function openVenue(
+  { account = {}, source, speed }: SimExchangeOptions,
+  deps: SimExchangeDeps,
+  { tape }: Opened,
+  advance: () => number,
+): SimVenue {
+  const folder = source.kind === "market" ? source.folder : null;
+  const quotes = [...tape.symbols.keys()].map((symbol) => assetsOf(symbol).quote);
+  return new SimVenue(
+    {
+      keys: account.keys ?? SIM_KEYS,
+      balances: account.balances ?? new Map(quotes.map((asset) => [asset, OPENING_BALANCE])),
+      faults: account.faults ?? NO_FAULTS,
+      seed: source.kind === "market" ? source.seed : 0,
+      weightPerMinute: account.weightPerMinute ?? DEFAULT_WEIGHT_PER_MINUTE,
+      path: folder === null ? ":memory:" : join(folder, ACCOUNT_FILE),
+    },
+    { ...deps, tape, headers: simHeaders(tape.environment, speed), advance },
+  );
+}
+
 class Exchange implements SimExchange {
   readonly port: number;
   readonly environment: string;
   readonly #opened: Opened;
   readonly #hub: StreamHub;
+  readonly #venue: SimVenue;
   readonly #server: Server;
   readonly #ticker: { cancel(): void };
   /** The exchange's time as anyone can see it. */
@@ -138,24 +183,27 @@ class Exchange implements SimExchange {
       port: options.port,
       fetch: (request) => {
         this.#restRequests++;
-        return answerRest(request, rest);
+        const route = this.#venue.route(request);
+        return route ? this.#venue.answer(request, route) : answerRest(request, rest);
       },
-      upgrade: (request) => this.#hub.accept(request.url),
+      upgrade: (request) => this.#hub.accept(request.url) ?? this.#venue.stream.accept(request.url),
     });
     this.port = this.#server.port;
     try {
       opened.keeper?.open(this.#shownMs);
+      this.#venue = openVenue(options, deps, opened, () => this.#advance());
     } catch (error) {
       void this.#server.stop();
       throw error;
     }
-    this.#ticker = deps.timers.every(TICK_MS, () => this.#advance());
+    this.#ticker = deps.timers.every(TICK_MS, () => this.#venue.tick(this.#advance()));
   }
 
   counters(): Readonly<Record<string, number>> {
     return {
       ...this.#opened.counters,
       ...this.#hub.counters(),
+      ...this.#venue.counters(),
       "rest.total": this.#restRequests,
       "events.total": this.#events,
       "behind.ms": this.#opened.clock.nowMs() - this.#shownMs,
@@ -175,6 +223,7 @@ class Exchange implements SimExchange {
   async #stop(): Promise<void> {
     this.#ticker.cancel();
     this.#advance();
+    this.#venue.stop();
     await this.#server.stop();
     this.#opened.keeper?.close(this.#opened.clock.nowMs(), this.#shownMs);
   }

@@ -1,7 +1,14 @@
 import { platform } from "#platform";
 import type { Log } from "../../core/env.ts";
 import { nodeName } from "../../core/symbol.ts";
-import { openSimExchange, type SimExchange, type SimSource } from "../../feed/sim/sim-exchange.ts";
+import {
+  openSimExchange,
+  type SimAccountOptions,
+  type SimExchange,
+  type SimSource,
+} from "../../feed/sim/sim-exchange.ts";
+import { parseVenueFaults } from "../../feed/sim/venue/faults.ts";
+import { parseBalances, parseKeyFile } from "../../feed/sim/venue/opening.ts";
 import { checkInputFile } from "../input-file.ts";
 import { dataFolder } from "../lifecycle/data-folder.ts";
 import { runNode } from "../lifecycle/node.ts";
@@ -18,8 +25,14 @@ export interface SimOptions {
   readonly speed: number;
   /** A recording to play instead of a market. */
   readonly file: string | undefined;
-  /** Where the clock is kept and the address advertised; nothing is kept without it. */
+  /** Where clock and account are kept and the address advertised; nothing is kept without it. */
   readonly data: string | undefined;
+  /** As `parseVenueFaults` reads them. */
+  readonly venueFaults: string | undefined;
+  /** A file with the simulated account's API key and secret. */
+  readonly venueKeys: string | undefined;
+  /** As `parseBalances` reads them. */
+  readonly venueBalances: string | undefined;
 }
 
 const HOST = "127.0.0.1";
@@ -27,10 +40,11 @@ const HOST = "127.0.0.1";
 /** A simulated exchange until stopped. With a data folder it is a node of that folder, found by `market-data --feed sim`. */
 export async function runSim(options: SimOptions): Promise<number | undefined> {
   if (options.file !== undefined) checkInputFile("play", options.file);
-  if (options.data === undefined) return runAlone(options);
+  const account = accountOf(options);
+  if (options.data === undefined) return runAlone(options, account);
   const folder = dataFolder(options.data);
   return runNode({ role: "sim", name: nodeName("sim"), folder, publish: [] }, async (node) => {
-    const exchange = open(options, folder.path, node.log);
+    const exchange = open(options, account, folder.path, node.log);
     node.advertise([`ws://${HOST}:${exchange.port}`]);
     node.tell({
       report: () => ({
@@ -54,10 +68,11 @@ export async function runSim(options: SimOptions): Promise<number | undefined> {
   });
 }
 
-async function runAlone(options: SimOptions): Promise<number> {
+async function runAlone(options: SimOptions, account: SimAccountOptions): Promise<number> {
   using stop = stopSignal();
   const exchange = open(
     options,
+    account,
     null,
     nodeLog("sim", () => undefined),
   );
@@ -66,13 +81,23 @@ async function runAlone(options: SimOptions): Promise<number> {
   return 0;
 }
 
-function open(options: SimOptions, folder: string | null, log: Log): SimExchange {
+/** Before anything is made or opened. Throws "usage", "missing-input", "bad-data". */
+function accountOf({ venueFaults, venueKeys, venueBalances }: SimOptions): SimAccountOptions {
+  if (venueKeys !== undefined) checkInputFile("use", venueKeys);
+  return {
+    ...(venueFaults === undefined ? {} : { faults: parseVenueFaults(venueFaults) }),
+    ...(venueKeys === undefined ? {} : { keys: parseKeyFile(venueKeys, platform.files.readText(venueKeys)) }),
+    ...(venueBalances === undefined ? {} : { balances: parseBalances(venueBalances) }),
+  };
+}
+
+function open(options: SimOptions, account: SimAccountOptions, folder: string | null, log: Log): SimExchange {
   const { symbols, seed, startMs, speed, port } = options;
   const source: SimSource =
     options.file === undefined
       ? { kind: "market", symbols, seed, startMs, folder }
       : { kind: "recording", file: options.file };
-  const exchange = openSimExchange({ host: HOST, port, speed, source }, { ...platform, log });
+  const exchange = openSimExchange({ host: HOST, port, speed, source, account }, { ...platform, log });
   const what = options.file ?? `${symbols.join(", ")} of ${exchange.environment}`;
   log.info(`Listening on ws://${HOST}:${exchange.port}: ${what} at ${speed} times real speed`);
   return exchange;

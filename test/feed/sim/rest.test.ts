@@ -94,6 +94,8 @@ describe("REST of the simulated exchange", () => {
     expect(symbols[0]?.filters).toMatchObject([
       { filterType: "PRICE_FILTER", tickSize: "0.01000000" },
       { filterType: "LOT_SIZE", stepSize: "0.00001000" },
+      { filterType: "NOTIONAL", minNotional: "5.00000000", applyMinToMarket: true },
+      { filterType: "MAX_NUM_ORDERS" },
     ]);
     const one = await get(url, "/api/v3/exchangeInfo?symbol=ETHUSDT");
     expect((one.body as { symbols: unknown[] }).symbols).toHaveLength(1);
@@ -111,7 +113,9 @@ describe("REST of the simulated exchange", () => {
     ["/api/v3/klines?symbol=BTCUSDT&interval=1m&limit=0", 400, -1130],
     ["/api/v3/trades?symbol=", 400, -1102],
     ["/api/v3/historicalTrades?symbol=BTCUSDT&fromId=x", 400, -1100],
-    ["/api/v3/order", 404, -1000],
+    ["/api/v3/avgPrice?symbol=NOUSDT", 400, -1121],
+    ["/api/v3/order", 401, -2014],
+    ["/api/v3/nothing", 404, -1000],
     ["/", 404, -1000],
   ];
   test("refuses bad parameters with Binance's codes", async () => {
