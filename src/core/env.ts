@@ -47,6 +47,7 @@ export type LogFields = Readonly<Record<string, string | number | boolean | null
 export interface FileStat {
   readonly sizeBytes: number;
   readonly isDirectory: boolean;
+  /** The newest change of the file's content or of the file itself (its name, its stamps), epoch ms. */
   readonly modifiedMs: number;
 }
 

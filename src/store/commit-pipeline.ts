@@ -6,7 +6,7 @@ import { messageOf } from "../core/errors.ts";
 import type { StoreWriter } from "./contract.ts";
 
 export interface CommitPipelineOptions {
-  readonly writer: Pick<StoreWriter, "commit" | "seal" | "compact">;
+  readonly writer: Pick<StoreWriter, "commit" | "seal" | "compact" | "heal">;
   /**
    * Publishes committed rows, called synchronously as soon as their commit has returned and before they are sealed. Also called
    * for a batch without rows (its gaps or `closedThrough` moved on). What it throws is logged, never retried.
@@ -33,6 +33,7 @@ export interface PipelineCounters {
   readonly waitingRows: number;
   readonly committedBatches: number;
   readonly failedCommits: number;
+  /** Seals and healings that failed. */
   readonly failedSeals: number;
   readonly failedCompactions: number;
   /** Offers answered "full". */
@@ -71,6 +72,7 @@ export class CommitPipeline {
   #pause: Pause | null = null;
   #idleTimer: Timer | null = null;
   #merging: Promise<void> = Promise.resolve();
+  #healing: Promise<void> | null = null;
   readonly #drained: (() => void)[] = [];
   #counts = { committedBatches: 0, failedCommits: 0, failedSeals: 0, failedCompactions: 0, refused: 0 };
 
@@ -107,6 +109,23 @@ export class CommitPipeline {
     return "accepted";
   }
 
+  /**
+   * Looks after what is published, beside commits and seals; a call while the last one is at work does nothing. To be called about
+   * once a second. What fails shows as `sealFailure`.
+   */
+  heal(): void {
+    if (this.#healing !== null || this.#isClosing) return;
+    this.#healing = this.#options.writer
+      .heal()
+      .then(
+        () => this.#published(),
+        (error: unknown) => this.#notPublished(error),
+      )
+      .finally(() => {
+        this.#healing = null;
+      });
+  }
+
   /** Resolves when every batch offered so far is committed and sealed; while the store is stalled, not before it recovers. */
   drain(): Promise<void> {
     if (!this.#isRunning && !this.#hasWork()) return Promise.resolve();
@@ -125,6 +144,7 @@ export class CommitPipeline {
     await this.drain();
     this.#idleTimer?.cancel();
     await this.#merging;
+    await this.#healing;
     return this.#waiting;
   }
 
@@ -180,17 +200,25 @@ export class CommitPipeline {
     try {
       await this.#options.writer.seal();
       this.#unsealed = 0;
-      if (this.#sealFailure !== null) this.#deps.log.info("Segments can be published again");
-      this.#sealFailure = null;
-      this.#sealWarning = null;
+      this.#published();
       return true;
     } catch (error) {
-      this.#counts.failedSeals++;
       this.#unsealed = 1;
-      this.#sealFailure = messageOf(error);
-      this.#warnOfSeal(this.#sealFailure);
+      this.#notPublished(error);
       return false;
     }
+  }
+
+  #published(): void {
+    if (this.#sealFailure !== null) this.#deps.log.info("Segments can be published again");
+    this.#sealFailure = null;
+    this.#sealWarning = null;
+  }
+
+  #notPublished(error: unknown): void {
+    this.#counts.failedSeals++;
+    this.#sealFailure = messageOf(error);
+    this.#warnOfSeal(this.#sealFailure);
   }
 
   #warnOfSeal(reason: string): void {

@@ -39,6 +39,11 @@ export interface StoreWriter {
   seal(): Promise<void>;
   /** Merges small adjacent segments; files no longer listed are deleted after the grace period. */
   compact(): Promise<void>;
+  /**
+   * Looks whether what is published is still there and whole, at a bounded cost, and publishes again what is not: to be called
+   * about once a second. Of much damage the newest rows come first, and the rest with the next calls.
+   */
+  heal(): Promise<void>;
   counters(): StoreCounters;
   close(): Promise<void>;
 }
@@ -52,6 +57,8 @@ export interface StoreCounters {
   readonly gaps: number;
   readonly segments: number;
   readonly rebuiltSegments: number;
+  /** How often the manifest was found missing or altered, and written again. */
+  readonly rebuiltManifests: number;
   readonly compactions: number;
   readonly lastCommitMs: number;
   readonly lastSealMs: number;

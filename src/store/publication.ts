@@ -1,17 +1,17 @@
-import type { Files, Log, Random, Timer, Timers } from "../core/env.ts";
-import { assert, FabricError, messageOf } from "../core/errors.ts";
+import type { Random } from "../core/env.ts";
+import { assert } from "../core/errors.ts";
 import { planMerge } from "./compaction.ts";
 import { SCHEMA_VERSION, type SymbolHead } from "./contract.ts";
 import type { StoreLayout } from "./layout.ts";
-import { encodeManifest, headRows, type Manifest, readManifest, type Segment } from "./manifest.ts";
+import { encodeManifest, headRows, type Manifest, type Segment } from "./manifest.ts";
+import { manifestFault, newestOf, usableManifest } from "./manifest-check.ts";
 import type { Lane, Truth } from "./ports.ts";
 import { SEGMENT_KINDS, type SegmentKind } from "./schema.ts";
+import { SegmentFolder, type SegmentFolderDeps } from "./segment-folder.ts";
+import { SegmentWatch } from "./segment-watch.ts";
 
-export interface PublicationDeps {
-  readonly files: Files;
-  readonly timers: Timers;
+export interface PublicationDeps extends SegmentFolderDeps {
   readonly random: Random;
-  readonly log: Log;
 }
 
 export interface PublicationTuning {
@@ -21,6 +21,8 @@ export interface PublicationTuning {
   readonly maxSegmentRows: number;
   /** How many adjacent segments become one. */
   readonly mergeWidth: number;
+  /** Damaged segments are rebuilt until this many rows are done, newest first; the rest is for the next call. */
+  readonly rebuiltRowsPerCall: number;
 }
 
 /** Identity and heads that go into the manifest beside what the truth's state says. */
@@ -38,59 +40,90 @@ export class Publication {
   readonly #truth: Truth;
   readonly #deps: PublicationDeps;
   readonly #tuning: PublicationTuning;
-  readonly #deletions = new Set<Timer>();
+  readonly #folder: SegmentFolder;
+  readonly #watch: SegmentWatch;
   #segments: readonly Segment[] = [];
-  /** Something could not be written: the folder and the sizes of what is listed are looked at before the next seal. */
+  /** Listed files that are to be rebuilt, and what is wrong with each. */
+  readonly #faulty = new Map<string, string>();
+  /** Files that were rebuilt under another name; removed once the manifest no longer lists them. */
+  #outdated: string[] = [];
+  /** The manifest as it was written last; null before. */
+  #written: string | null = null;
+  #isManifestLost = false;
+  /** Something could not be written: the folder and the sizes of what is listed are looked at with the next seal. */
   #isDoubtful = false;
-  #rebuilt = 0;
-  #merges = 0;
+  #counts = { rebuilt: 0, merges: 0, manifests: 0 };
 
   constructor(layout: StoreLayout, truth: Truth, deps: PublicationDeps, tuning: PublicationTuning) {
     this.#layout = layout;
     this.#truth = truth;
     this.#deps = deps;
     this.#tuning = tuning;
+    this.#folder = new SegmentFolder(layout, deps, tuning.deletionGraceMs);
+    this.#watch = new SegmentWatch(this.#folder);
   }
 
-  get counters(): { readonly segments: number; readonly rebuilt: number; readonly merges: number } {
-    return { segments: this.#segments.length, rebuilt: this.#rebuilt, merges: this.#merges };
+  /** `manifests`: how often the manifest was found lost and written again. */
+  get counters(): {
+    readonly segments: number;
+    readonly rebuilt: number;
+    readonly merges: number;
+    readonly manifests: number;
+  } {
+    return { ...this.#counts, segments: this.#segments.length };
   }
 
   /**
-   * Takes up what an earlier life published: checks it, rebuilds what is damaged, missing or unlisted from the truth. Gives the
-   * manifest where it can be gone by (for the heads in it), null where everything is to be published anew.
+   * Takes up what an earlier life published: checks it, rebuilds what is damaged or missing from the truth (of much, the newest;
+   * `heal` does the rest). Gives the manifest where it can be gone by (for the heads in it), null where everything is to be
+   * published anew.
    */
   async takeUp(): Promise<Manifest | null> {
-    this.#deps.files.makeFolder(this.#layout.segments);
-    const manifest = this.#usableManifest();
-    const found = new Set(manifest?.segments);
-    this.#segments = [...found];
-    await this.#rebuildFaulty((segment) => this.#faultOf(segment));
-    this.#segments = this.#segments.map((segment) => (found.has(segment) ? { ...segment, settled: true } : segment));
-    this.#sweep();
+    this.#folder.make();
+    const manifest = usableManifest(this.#layout.manifest, this.#truth, this.#deps);
+    this.#segments = manifest?.segments ?? [];
+    const faults = new Map<string, string>();
+    for (const segment of this.#segments) {
+      const fault = segment.settled ? this.#folder.lookAt(segment).fault : this.#folder.faultOf(segment);
+      if (fault !== null) faults.set(segment.file, fault);
+    }
+    this.#settle(new Set(this.#segments.map((segment) => segment.file).filter((file) => !faults.has(file))));
+    this.#note(faults);
+    await this.#rebuild();
+    this.#folder.sweep(new Set(this.#segments.map((segment) => segment.file)));
     return manifest;
   }
 
   /**
-   * Publishes every row that no segment holds yet, then the manifest. Where files are gone, or after a failure, it first makes
-   * the folder again and rebuilds what is missing from it. Rejects with FabricError "io" and publishes nothing.
+   * Publishes every row that no segment holds yet, then the manifest; then rebuilds what it finds missing, or of another size after
+   * a failure. Rejects with FabricError "io": what it could not publish stays for the next call.
    */
   async seal(facts: ManifestFacts): Promise<void> {
-    if (this.#isDoubtful || this.#isIncomplete()) await this.#repair();
-    const fresh: Segment[] = [];
-    for (const kind of SEGMENT_KINDS) {
-      for (let first = this.#through(kind) + 1; first <= this.#newest(kind); first += this.#tuning.maxSegmentRows) {
-        const last = Math.min(first + this.#tuning.maxSegmentRows - 1, this.#newest(kind));
-        fresh.push(await this.#write(kind, first, last, "main"));
-      }
-    }
+    this.#lookForLoss();
+    const fresh = await this.#writeFresh();
     this.#listOrDelete([...this.#segments, ...fresh], fresh, facts);
+    if (!(await this.#rebuild())) return;
+    this.#listOrDelete(this.#segments, [], facts);
   }
 
   /** Seals anew rows of a store whose manifest was lost: the same as `seal`, and counted as rebuilding. */
   async sealAll(facts: ManifestFacts): Promise<void> {
     await this.seal(facts);
-    this.#rebuilt += this.#segments.length;
+    this.#counts.rebuilt += this.#segments.length;
+  }
+
+  /**
+   * Looks whether what is published is still what was published (the manifest's text, and as SegmentWatch says), and publishes
+   * again what is not, and what a failed seal left over. Without a fault: one read of the manifest, one look into the folder, a stat
+   * for each segment, and on average 2 MB hashed. Rejects as `seal`.
+   */
+  async heal(facts: ManifestFacts): Promise<void> {
+    const { faults, proven } = this.#watch.look(this.#segments, this.#faulty);
+    this.#settle(proven);
+    this.#note(faults);
+    this.#lookForManifest();
+    const isBehind = SEGMENT_KINDS.some((kind) => this.#through(kind) < newestOf(kind, this.#truth));
+    if (this.#isManifestLost || this.#faulty.size > 0 || this.#isDoubtful || isBehind) await this.seal(facts);
   }
 
   /**
@@ -103,102 +136,109 @@ export class Publication {
     if (!parts || !first || !last) return null;
     const merged = await this.#write(first.kind, first.firstSeq, last.lastSeq, "side");
     return (facts) => {
-      // A seal after a failure may have rebuilt a part meanwhile: a later merge takes up the new one.
-      if (!parts.every((part) => this.#segments.includes(part))) return this.#deleteLater([merged.file]);
-      this.#listOrDelete(replaced(this.#segments, parts, [merged]), [merged], facts);
-      this.#merges++;
-      this.#deleteLater(parts.map((part) => part.file));
+      // A part may have been rebuilt meanwhile: a later merge takes up the new one.
+      const listed = new Set(this.#segments.map((segment) => segment.file));
+      if (!parts.every((part) => listed.has(part.file))) return this.#folder.removeLater([merged.file]);
+      this.#listOrDelete(replaced(this.#segments, parts, merged), [merged], facts);
+      this.#counts.merges++;
+      this.#folder.removeLater(parts.map((part) => part.file));
     };
   }
 
   /** Marks the clean stop: what is listed was wholly written by a writer that ended in order. */
   stop(facts: ManifestFacts): void {
-    this.#cancelDeletions();
-    this.#list(
-      this.#segments.map((segment) => ({ ...segment, settled: true })),
-      facts,
-      true,
-    );
+    this.#folder.cancelRemovals();
+    this.#settle(new Set(this.#segments.map((segment) => segment.file).filter((file) => !this.#faulty.has(file))));
+    this.#list(this.#segments, facts, true);
   }
 
   /** Leaves pending deletions to the next start, without marking a clean stop. Idempotent. */
   abandon(): void {
-    this.#cancelDeletions();
+    this.#folder.cancelRemovals();
   }
 
-  #usableManifest(): Manifest | null {
-    try {
-      const manifest = readManifest(this.#layout.manifest, this.#deps.files);
-      if (manifest === null) return null;
-      const fault = this.#manifestFault(manifest);
-      if (fault === null) return manifest;
-      this.#deps.log.warn(`Publishing the market store anew: its manifest ${fault}`);
-    } catch (error) {
-      if (!(error instanceof FabricError) || error.code === "io") throw error;
-      this.#deps.log.warn(`Publishing the market store anew: ${error.message}`);
-    }
-    return null;
-  }
+  // ── what is wrong ──
 
-  #manifestFault(manifest: Manifest): string | null {
-    if (manifest.storeId !== this.#truth.storeId) return `belongs to store ${manifest.storeId}`;
-    for (const kind of SEGMENT_KINDS) {
-      let through = 0;
-      for (const segment of manifest.segments) {
-        if (segment.kind !== kind) continue;
-        if (segment.firstSeq !== through + 1 || segment.lastSeq < segment.firstSeq) return "has ranges with holes";
-        through = segment.lastSeq;
-      }
-      if (through > this.#newest(kind)) return `lists ${kind} rows the store does not have`;
-    }
-    return null;
-  }
-
-  #faultOf(segment: Segment): string | null {
-    const fault = this.#sizeFaultOf(segment);
-    if (fault !== null || segment.settled) return fault;
-    return this.#deps.files.sha256(this.#pathOf(segment.file)) === segment.sha256 ? null : "damaged";
-  }
-
-  #sizeFaultOf(segment: Segment): string | null {
-    const stat = this.#deps.files.stat(this.#pathOf(segment.file));
-    if (stat === null) return "missing";
-    return stat.sizeBytes === segment.bytes ? null : `${stat.sizeBytes} bytes instead of ${segment.bytes}`;
-  }
-
-  /** By sizes alone, which is cheap; hashes are for starts. What it rebuilds is listed by the seal that follows. */
-  async #repair(): Promise<void> {
+  /** Cheap enough for every seal: somebody may have emptied the folder without making any write fail. */
+  #lookForLoss(): void {
+    const wasDoubtful = this.#isDoubtful;
     this.#isDoubtful = true;
-    this.#deps.files.makeFolder(this.#layout.segments);
-    await this.#rebuildFaulty((segment) => this.#sizeFaultOf(segment));
-    this.#isDoubtful = false;
-  }
-
-  /** One look into the folder, cheap enough for every seal: somebody may have emptied it without making any write fail. */
-  #isIncomplete(): boolean {
-    if (!this.#deps.files.stat(this.#layout.segments)?.isDirectory) return true;
-    const there = new Set(this.#deps.files.list(this.#layout.segments));
-    return this.#segments.some((segment) => !there.has(segment.file));
-  }
-
-  /** Told afterwards and once for all: an attempt that fails is told by its caller, and what it got done is kept. */
-  async #rebuildFaulty(faultOf: (segment: Segment) => string | null): Promise<void> {
-    const told: string[] = [];
+    const names = this.#folder.names();
+    if (names === null) this.#folder.make();
+    const faults = new Map<string, string>();
     for (const segment of this.#segments) {
-      const fault = faultOf(segment);
-      if (fault === null) continue;
-      const fresh = await this.#write(segment.kind, segment.firstSeq, segment.lastSeq, "main");
-      this.#segments = replaced(this.#segments, [segment], [fresh]);
-      this.#rebuilt++;
-      told.push(`${segment.file} is ${fault}`);
+      const fault = wasDoubtful ? this.#folder.lookAt(segment).fault : names?.has(segment.file) ? null : "missing";
+      if (fault !== null) faults.set(segment.file, fault);
     }
-    if (told.length === 0) return;
-    this.#deps.log.warn(`Rebuilt published segments from the market store: ${told.length}, the first: ${told[0]}`);
+    this.#isDoubtful = false;
+    this.#note(faults);
+  }
+
+  #lookForManifest(): void {
+    const fault = this.#written === null ? null : manifestFault(this.#layout.manifest, this.#deps.files, this.#written);
+    if (fault === null || this.#isManifestLost) return;
+    this.#isManifestLost = true;
+    this.#deps.log.warn(`Writing the manifest of the published segments again: it ${fault}`);
+  }
+
+  #note(faults: ReadonlyMap<string, string>): void {
+    const news = [...faults].filter(([file]) => !this.#faulty.has(file));
+    for (const [file, fault] of news) this.#faulty.set(file, fault);
+    const [first] = news;
+    if (!first) return;
+    const count = `${this.#faulty.size} of ${this.#segments.length}`;
+    this.#deps.log.warn(
+      `Rebuilding published segments from the market store: ${count}, the first: ${first[0]} is ${first[1]}`,
+    );
+  }
+
+  /** True where it rebuilt something, which is listed by who called. What it got done before a failure is kept. */
+  async #rebuild(): Promise<boolean> {
+    let rows = 0;
+    for (const segment of this.#segments.toReversed()) {
+      if (rows >= this.#tuning.rebuiltRowsPerCall) break;
+      if (!this.#faulty.has(segment.file)) continue;
+      const fresh = await this.#write(segment.kind, segment.firstSeq, segment.lastSeq, "main");
+      this.#segments = replaced(this.#segments, [segment], fresh);
+      this.#faulty.delete(segment.file);
+      this.#outdated.push(segment.file);
+      this.#counts.rebuilt++;
+      rows += segment.rows;
+    }
+    if (rows > 0 && this.#faulty.size === 0) this.#deps.log.info("Every published segment is whole again");
+    return rows > 0;
+  }
+
+  #settle(files: ReadonlySet<string>): void {
+    if (files.size === 0) return;
+    this.#segments = this.#segments.map((segment) =>
+      !segment.settled && files.has(segment.file) ? { ...segment, settled: true } : segment,
+    );
+  }
+
+  // ── what is written ──
+
+  async #writeFresh(): Promise<readonly Segment[]> {
+    const fresh: Segment[] = [];
+    try {
+      for (const kind of SEGMENT_KINDS) {
+        const newest = newestOf(kind, this.#truth);
+        for (let first = this.#through(kind) + 1; first <= newest; first += this.#tuning.maxSegmentRows) {
+          const last = Math.min(first + this.#tuning.maxSegmentRows - 1, newest);
+          fresh.push(await this.#write(kind, first, last, "main"));
+        }
+      }
+      return fresh;
+    } catch (error) {
+      // No manifest ever listed these, and on a full disk each attempt would leave more of them.
+      for (const segment of fresh) this.#folder.remove(segment.file);
+      throw error;
+    }
   }
 
   async #write(kind: SegmentKind, first: number, last: number, lane: Lane): Promise<Segment> {
     const file = `${kind}-${padded(first)}-${padded(last)}-${this.#deps.random.uuid().slice(0, 8)}.parquet`;
-    const [path, temporary] = [this.#pathOf(file), this.#pathOf(`${file}.tmp`)];
+    const [path, temporary] = [this.#folder.pathOf(file), this.#folder.pathOf(`${file}.tmp`)];
     try {
       const written = await this.#truth.writeSegment({ kind, first, last, path: temporary }, lane);
       this.#deps.files.sync(temporary);
@@ -207,7 +247,7 @@ export class Publication {
       return { file, kind, firstSeq: first, lastSeq: last, ...written, sha256, settled: false };
     } catch (error) {
       this.#isDoubtful = true;
-      this.#remove(`${file}.tmp`);
+      this.#folder.remove(`${file}.tmp`);
       throw error;
     }
   }
@@ -217,15 +257,17 @@ export class Publication {
       this.#list(segments, facts, false);
     } catch (error) {
       this.#isDoubtful = true;
-      this.#deleteLater(fresh.map((segment) => segment.file));
+      this.#folder.removeLater(fresh.map((segment) => segment.file));
       throw error;
     }
+    this.#folder.removeLater(this.#outdated);
+    this.#outdated = [];
   }
 
   /** The listing takes effect with the rename inside `writeDurably`; where that fails, the older one stays in force. */
   #list(segments: readonly Segment[], facts: ManifestFacts, cleanStop: boolean): void {
     const state = this.#truth.state;
-    const manifest: Manifest = {
+    const text = encodeManifest({
       format: SCHEMA_VERSION,
       storeId: this.#truth.storeId,
       venue: facts.venue,
@@ -235,9 +277,14 @@ export class Publication {
       cleanStop,
       heads: headRows(facts.heads),
       segments,
-    };
-    this.#deps.files.writeDurably(this.#layout.manifest, encodeManifest(manifest));
+    });
+    this.#deps.files.writeDurably(this.#layout.manifest, text);
+    this.#written = text;
     this.#segments = segments;
+    if (this.#isManifestLost) this.#counts.manifests++;
+    this.#isManifestLost = false;
+    const listed = new Set(segments.map((segment) => segment.file));
+    for (const file of this.#faulty.keys()) if (!listed.has(file)) this.#faulty.delete(file);
   }
 
   #plan(): readonly Segment[] | null {
@@ -252,58 +299,15 @@ export class Publication {
   #through(kind: SegmentKind): number {
     return this.#segments.findLast((segment) => segment.kind === kind)?.lastSeq ?? 0;
   }
-
-  #newest(kind: SegmentKind): number {
-    const { commitSeq, revisionSeq, gapSeq } = this.#truth.state;
-    return { candle: commitSeq, revision: revisionSeq, gap: gapSeq }[kind];
-  }
-
-  /** A kill leaves temporary files and files no longer listed: the first go at once, the others after the grace period. */
-  #sweep(): void {
-    const listed = new Set(this.#segments.map((segment) => segment.file));
-    const unlisted = this.#deps.files.list(this.#layout.segments).filter((file) => !listed.has(file));
-    for (const file of unlisted.filter((name) => name.endsWith(".tmp"))) this.#remove(file);
-    for (const file of this.#deps.files.list(this.#layout.published)) {
-      if (/^manifest\.json\..*\.tmp$/.test(file)) this.#deps.files.remove(`${this.#layout.published}/${file}`);
-    }
-    this.#deleteLater(unlisted.filter((name) => !name.endsWith(".tmp")));
-  }
-
-  #deleteLater(files: readonly string[]): void {
-    if (files.length === 0) return;
-    const timer = this.#deps.timers.after(this.#tuning.deletionGraceMs, () => {
-      this.#deletions.delete(timer);
-      for (const file of files) this.#remove(file);
-    });
-    this.#deletions.add(timer);
-  }
-
-  #cancelDeletions(): void {
-    for (const timer of this.#deletions) timer.cancel();
-    this.#deletions.clear();
-  }
-
-  #remove(file: string): void {
-    try {
-      this.#deps.files.remove(this.#pathOf(file));
-    } catch (error) {
-      // The next start sweeps what stays.
-      this.#deps.log.warn(`Could not remove the unlisted segment ${file}: ${messageOf(error)}`);
-    }
-  }
-
-  #pathOf(file: string): string {
-    return `${this.#layout.segments}/${file}`;
-  }
 }
 
 /** `parts` are adjacent and in order; `by` takes the place of the first. */
-function replaced(segments: readonly Segment[], parts: readonly Segment[], by: readonly Segment[]): readonly Segment[] {
+function replaced(segments: readonly Segment[], parts: readonly Segment[], by: Segment): readonly Segment[] {
   const at = segments.findIndex((segment) => segment.file === parts[0]?.file);
   const gone = new Set(parts.map((part) => part.file));
   assert(at >= 0, "a segment to be replaced is listed");
   const rest = segments.filter((segment) => !gone.has(segment.file));
-  return [...rest.slice(0, at), ...by, ...rest.slice(at)];
+  return [...rest.slice(0, at), by, ...rest.slice(at)];
 }
 
 function padded(seq: number): string {

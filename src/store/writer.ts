@@ -38,6 +38,7 @@ const TUNING: StoreTuning = {
   deletionGraceMs: 10_000,
   maxSegmentRows: 262_144,
   mergeWidth: 16,
+  rebuiltRowsPerCall: 500_000,
   checkpointBytes: 16 * 1024 * 1024,
 };
 
@@ -218,9 +219,19 @@ class MarketStoreWriter implements StoreWriter {
     return this.#compacting;
   }
 
+  heal(): Promise<void> {
+    return this.#inOrder("heal", () => this.#publication.heal(this.#facts()));
+  }
+
   counters(): StoreCounters {
-    const { segments, rebuilt, merges } = this.#publication.counters;
-    return { ...this.#counts, segments, rebuiltSegments: rebuilt, compactions: merges };
+    const { segments, rebuilt, merges, manifests } = this.#publication.counters;
+    return {
+      ...this.#counts,
+      segments,
+      rebuiltSegments: rebuilt,
+      rebuiltManifests: manifests,
+      compactions: merges,
+    };
   }
 
   close(): Promise<void> {

@@ -51,6 +51,7 @@ const pipeline = new CommitPipeline(
       commit: (close) => timed(times.commit, () => writer.commit(close)),
       seal: () => timed(times.seal, () => writer.seal()),
       compact: () => writer.compact().finally(() => merged.resolve()),
+      heal: () => writer.heal(),
     },
     onCommitted: (rows) => {
       const from = performance.now();

@@ -48,6 +48,7 @@ function bound(writer: StoreWriter): StoreWriter {
     revise: (candles) => writer.revise(candles),
     seal: () => writer.seal(),
     compact: () => writer.compact(),
+    heal: () => writer.heal(),
     counters: () => writer.counters(),
     close: () => writer.close(),
   };

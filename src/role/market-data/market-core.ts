@@ -69,10 +69,10 @@ export class MarketCore {
         historyMinutes: options.historyMinutes,
         emit: (batch) => this.#offer(batch),
         revise: (candles) => {
-          writer.revise(candles).then(
-            () => writer.seal(),
-            (error: unknown) => log.warn(`Cannot store revisions: ${messageOf(error)}`),
-          );
+          writer
+            .revise(candles)
+            .then(() => writer.seal())
+            .catch((error: unknown) => log.warn(`Cannot store or publish revisions: ${messageOf(error)}`));
         },
       },
       deps,
@@ -88,6 +88,7 @@ export class MarketCore {
     const heartbeat = timers.every(HEARTBEAT_MS, () => {
       this.#heartbeat();
       void this.#refuseOtherMarket();
+      this.#pipeline.heal();
     });
     try {
       await this.#refuseOtherMarket();
@@ -182,7 +183,7 @@ function bindingWriter(
   writer: StoreWriter,
   environment: () => string | null,
   onRefused: (error: unknown) => void,
-): Pick<StoreWriter, "commit" | "seal" | "compact"> {
+): Pick<StoreWriter, "commit" | "seal" | "compact" | "heal"> {
   let bound = false;
   return {
     async commit(batch) {
@@ -198,5 +199,6 @@ function bindingWriter(
     },
     seal: () => writer.seal(),
     compact: () => writer.compact(),
+    heal: () => writer.heal(),
   };
 }

@@ -30,7 +30,11 @@ export const systemFiles: Files = {
     return attempt("look at", path, () => {
       const stat = statSync(path, { throwIfNoEntry: false });
       if (!stat) return null;
-      return { sizeBytes: stat.size, isDirectory: stat.isDirectory(), modifiedMs: stat.mtimeMs };
+      return {
+        sizeBytes: stat.size,
+        isDirectory: stat.isDirectory(),
+        modifiedMs: Math.max(stat.mtimeMs, stat.ctimeMs),
+      };
     });
   },
   list: (folder) => attempt("list", folder, () => (existsSync(folder) ? readdirSync(folder).sort() : [])),
