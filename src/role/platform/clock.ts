@@ -1,7 +1,16 @@
 import type { Clock, Random, Timer, Timers } from "../../core/env.ts";
+import { CLOCK_SKEW, ClockSkew } from "./skew.ts";
+
+let skew: ClockSkew | null = null;
+
+/** How wrong the wall clock was made for a test, ms; null where it was not. Throws "config" for a setting that cannot be read. */
+export function wallSkewMs(): number | null {
+  skew ??= new ClockSkew(process.env[CLOCK_SKEW]);
+  return skew.wanted ? skew.at(performance.now()) : null;
+}
 
 export const systemClock: Clock = {
-  nowMs: () => Date.now(),
+  nowMs: () => Date.now() + (wallSkewMs() ?? 0),
   monotonicMs: () => performance.now(),
 };
 

@@ -1,0 +1,329 @@
+import { platform } from "#platform";
+import type { Timer } from "../../core/env.ts";
+import { unreachable } from "../../core/errors.ts";
+import { MINUTE_MS } from "../../core/time.ts";
+import { exchangeTimeOf, readSimState } from "../../feed/sim/sim-state.ts";
+import { Actor, type Exit } from "./actor.ts";
+import { castOf, type Ports, SPEED, type Stage } from "./cast.ts";
+import type { Disk } from "./disk.ts";
+import { Ear } from "./ear.ts";
+import { FileHand, type Healing } from "./file-hand.ts";
+import { type Deed, diceOf, type Step, skewOf, type Victim } from "./plan.ts";
+import { WireProxy } from "./proxy.ts";
+import { Recovery } from "./recovery.ts";
+import { type BridgeFacts, knock, type SecondStart, trySecond } from "./tries.ts";
+import type { ChaosWish, Role } from "./wish.ts";
+
+/** A node that died by itself is started again after this, doubling at each further such death up to the most; as `up` does. */
+const RESTART_MS = 250;
+const MOST_RESTART_MS = 2000;
+const CALM_AFTER_MS = 10_000;
+/** Longest wait for a minute's close. */
+const MAX_CLOSE_WAIT_MS = 2000;
+/** A start that failed this soon after the disk was in trouble failed for it. */
+const DISK_ECHO_MS = 3000;
+const IO_EXIT = 74;
+
+/** A death that chaos did not cause. `excuse`: why it may be; null where it may not. */
+export interface OwnDeath extends Exit {
+  readonly excuse: string | null;
+}
+
+/** What was done, by name, and what came of it. */
+export interface PlayFacts {
+  readonly kills: Partial<Record<Role, number>>;
+  readonly faults: Record<string, number>;
+  readonly deaths: OwnDeath[];
+  readonly seconds: SecondStart[];
+  readonly bridge: BridgeFacts;
+  readonly healings: readonly Healing[];
+  readonly skipped: string[];
+}
+
+/** The play itself: the nodes, the wires between them, the disk, and the hand that hurts them. */
+export class Play {
+  readonly actors: readonly Actor[];
+  readonly ear: Ear;
+  readonly recovery: Recovery;
+  readonly facts: PlayFacts;
+  readonly #wish: ChaosWish;
+  readonly #stage: Stage;
+  readonly #disk: Disk | null;
+  readonly #wires: Readonly<Record<"exchange" | "zmq", WireProxy>>;
+  readonly #hand: FileHand;
+  readonly #timers = new Set<Timer>();
+  readonly #waiting = new Map<string, Timer>();
+  readonly #restartMs = new Map<string, number>();
+  #diskTroubleMs = Number.NEGATIVE_INFINITY;
+  #closing: Promise<void> | null = null;
+  #over = false;
+  #ending = false;
+
+  private constructor(
+    wish: ChaosWish,
+    stage: Stage,
+    disk: Disk | null,
+    ear: Ear,
+    wires: Record<"exchange" | "zmq", WireProxy>,
+  ) {
+    this.#wish = wish;
+    this.#stage = stage;
+    this.#disk = disk;
+    this.#wires = wires;
+    this.ear = ear;
+    const program = platform.selfCommand();
+    this.actors = castOf(stage).map(
+      (part) =>
+        new Actor(part, program, { mark: stage.work, clock: platform.clock, onExit: (exit) => this.#onExit(exit) }),
+    );
+    this.#hand = new FileHand(stage.data, this.actors, () => this.#disk?.troubled === true);
+    this.recovery = new Recovery({ ...stage, ear, exchangeNowMs: () => this.exchangeNowMs() });
+    this.facts = {
+      kills: {},
+      faults: {},
+      deaths: [],
+      seconds: [],
+      bridge: { requests: 0, answered: 0, acted: [], handles: [] },
+      healings: this.#hand.healings,
+      skipped: [],
+    };
+  }
+
+  static async open(wish: ChaosWish, stage: Stage, disk: Disk | null): Promise<Play> {
+    const exchange = await WireProxy.open(stage.ports.exchange, stage.ports.sim);
+    const zmq = await WireProxy.open(stage.ports.zmq, stage.ports.market);
+    const ear = await Ear.open(`${stage.data}/run`, stage.ports.market);
+    return new Play(wish, stage, disk, ear, { exchange, zmq });
+  }
+
+  get ports(): Ports {
+    return this.#stage.ports;
+  }
+
+  actor(name: string): Actor | undefined {
+    return this.actors.find((actor) => actor.name === name);
+  }
+
+  /** The exchange's clock, epoch ms; null before it runs. */
+  exchangeNowMs(): number | null {
+    try {
+      const state = readSimState(this.#stage.data, platform.files);
+      return state && exchangeTimeOf(state, platform.clock.nowMs());
+    } catch {
+      return null;
+    }
+  }
+
+  startAll(): void {
+    const dice = diceOf(this.#wish, 0);
+    for (const actor of this.actors) actor.start(skewOf(this.#wish, actor.part.role, dice));
+  }
+
+  /** Does the steps at their times, measured from now; resolves after the last, or once `stop` is aborted. */
+  async perform(steps: readonly Step[], stop: AbortSignal): Promise<void> {
+    const startMs = platform.clock.monotonicMs();
+    for (const step of steps) {
+      await this.pause(step.atMs - (platform.clock.monotonicMs() - startMs), stop);
+      if (stop.aborted) return;
+      this.#do(step);
+    }
+    await this.pause(this.#wish.forMs - (platform.clock.monotonicMs() - startMs), stop);
+  }
+
+  /** All faults end, everything is let back. */
+  letBack(): void {
+    this.#over = true;
+    for (const timer of this.#timers) timer.cancel();
+    this.#timers.clear();
+    for (const timer of this.#waiting.values()) timer.cancel();
+    this.#waiting.clear();
+    this.#disk?.free();
+    this.#disk?.unguard();
+    for (const wire of Object.values(this.#wires)) wire.heal();
+    for (const actor of this.actors) {
+      actor.thaw();
+      if (actor.pid === null) this.#start(actor, null);
+    }
+  }
+
+  /** From now on nothing that ends is started again. */
+  end(): void {
+    this.#calm();
+    this.#ending = true;
+  }
+
+  /** kill -9 of whatever still runs, and the wires closed. Bounded by a second or so. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    this.end();
+    for (const actor of this.actors) actor.kill();
+    await Promise.all(this.actors.map((actor) => actor.stop()));
+    this.recovery.close();
+    this.#hand.close();
+    await this.ear[Symbol.asyncDispose]();
+    await Promise.all(Object.values(this.#wires).map((wire) => wire.close()));
+  }
+
+  pause(ms: number, stop: AbortSignal): Promise<void> {
+    if (ms <= 0 || stop.aborted) return Promise.resolve();
+    return new Promise((resolve) => {
+      const done = () => {
+        timer.cancel();
+        stop.removeEventListener("abort", done);
+        resolve();
+      };
+      const timer = platform.timers.after(ms, done);
+      stop.addEventListener("abort", done, { once: true });
+    });
+  }
+
+  #calm(): void {
+    for (const timer of [...this.#timers, ...this.#waiting.values()]) timer.cancel();
+    this.#timers.clear();
+    this.#waiting.clear();
+  }
+
+  #do(step: Step): void {
+    switch (step.kind) {
+      case "kill":
+        this.#killAt(step);
+        break;
+      case "stall":
+        this.#stall(step.node, step.forMs);
+        break;
+      case "drop":
+        this.#count(`wire.${step.wire}.${step.how}`);
+        this.#wires[step.wire].hurt(step.how, step.forMs, step.delayMs);
+        break;
+      case "disk":
+        this.#hurtDisk(step);
+        break;
+      case "file":
+        if (this.#hand.hurt(step)) this.#count(`file.${step.fault}`);
+        break;
+      case "second":
+        this.#second(step.node);
+        break;
+      case "knock":
+        void knock(this.facts.bridge, this.ports.bridge, this.actor("bridge")?.pid ?? null, this.#stage.data);
+        break;
+      default:
+        unreachable(step);
+    }
+  }
+
+  #killAt(deed: Extract<Deed, { kind: "kill" }>): void {
+    const now = this.exchangeNowMs();
+    if (deed.closeMs === null || now === null) {
+      this.#kill(deed.victims);
+      return;
+    }
+    const toCloseMs = (MINUTE_MS - (now % MINUTE_MS)) / SPEED;
+    this.#later(Math.min(MAX_CLOSE_WAIT_MS, Math.max(0, toCloseMs + deed.closeMs)), () => this.#kill(deed.victims));
+  }
+
+  /** All at once first; then each is started again after its own time down. */
+  #kill(victims: readonly Victim[]): void {
+    for (const { node, downMs, skew } of victims) {
+      const actor = this.actor(node);
+      if (!actor || actor.held || !actor.kill()) continue;
+      const { role } = actor.part;
+      this.facts.kills[role] = (this.facts.kills[role] ?? 0) + 1;
+      this.recovery.killed(actor.part);
+      this.#startLater(actor, downMs, skew);
+    }
+  }
+
+  #stall(node: string, forMs: number): void {
+    const actor = this.actor(node);
+    if (!actor || actor.held || !actor.freeze()) return;
+    this.#count(`stall.${actor.part.role}`);
+    this.recovery.disturbed(actor.part);
+    this.#later(forMs, () => actor.thaw());
+  }
+
+  #hurtDisk(deed: Extract<Deed, { kind: "disk" }>): void {
+    const disk = this.#disk;
+    if (disk === null || disk.troubled) return;
+    if (deed.fault === "full") {
+      disk.fill();
+      this.#count("disk.full");
+      this.#later(deed.forMs, () => this.#calmDisk(() => disk.free()));
+      return;
+    }
+    const refusal = disk.guard(deed.folder);
+    if (refusal !== null) {
+      this.facts.skipped.push(`a read-only ${deed.folder}: ${refusal}`);
+      return;
+    }
+    this.#count(`disk.read-only.${deed.folder}`);
+    this.#later(deed.forMs, () => this.#calmDisk(() => disk.unguard()));
+  }
+
+  #calmDisk(calm: () => void): void {
+    calm();
+    this.#diskTroubleMs = platform.clock.monotonicMs();
+  }
+
+  #second(node: string): void {
+    const actor = this.actor(node);
+    if (!actor || actor.held || actor.frozen || actor.pid === null || this.#hand.ranRecently) return;
+    // Only one that is known to be up can be expected to hold its name.
+    if (this.ear.health.get(node)?.pid !== actor.pid) return;
+    actor.held = true;
+    this.#hand.held = true;
+    void trySecond(actor, this.#stage.work).then((tried) => {
+      actor.held = false;
+      this.#hand.held = false;
+      this.facts.seconds.push(tried);
+    });
+  }
+
+  #onExit(exit: Exit): void {
+    const actor = this.actor(exit.node);
+    if (!actor || this.#ending || exit.ours) return;
+    this.facts.deaths.push({ ...exit, excuse: this.#excuse(exit) });
+    this.recovery.disturbed(actor.part);
+    const calm = exit.upMs >= CALM_AFTER_MS;
+    const delayMs = calm ? RESTART_MS : (this.#restartMs.get(exit.node) ?? RESTART_MS);
+    this.#restartMs.set(exit.node, Math.min(MOST_RESTART_MS, delayMs * 2));
+    this.#startLater(actor, delayMs, null);
+  }
+
+  /** A node may refuse to start on a disk that cannot be written; nothing else may end it. */
+  #excuse(exit: Exit): string | null {
+    const trouble = this.#disk?.troubled === true || platform.clock.monotonicMs() - this.#diskTroubleMs < DISK_ECHO_MS;
+    return trouble && exit.code === IO_EXIT ? "the disk could not be written" : null;
+  }
+
+  #startLater(actor: Actor, delayMs: number, skew: string | null): void {
+    this.#waiting.get(actor.name)?.cancel();
+    const timer = platform.timers.after(this.#over ? Math.min(delayMs, RESTART_MS) : delayMs, () => {
+      this.#waiting.delete(actor.name);
+      this.#start(actor, skew);
+    });
+    this.#waiting.set(actor.name, timer);
+  }
+
+  #start(actor: Actor, skew: string | null): void {
+    actor.start(skew);
+    this.recovery.started(actor.part, actor.pid);
+    if (skew !== null) this.#count(`skew.${actor.part.role}`);
+  }
+
+  #later(ms: number, run: () => void): void {
+    const timer = platform.timers.after(ms, () => {
+      this.#timers.delete(timer);
+      run();
+    });
+    this.#timers.add(timer);
+  }
+
+  #count(fault: string): void {
+    this.facts.faults[fault] = (this.facts.faults[fault] ?? 0) + 1;
+  }
+}
