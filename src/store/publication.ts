@@ -25,6 +25,9 @@ export interface PublicationTuning {
   readonly rebuiltRowsPerCall: number;
 }
 
+/** What a manifest says beside its segments, all of it about the rows that they hold. */
+type Told = Pick<Manifest, "venue" | "environment" | "closedThrough" | "heads">;
+
 /** Identity and heads that go into the manifest beside what the truth's state says. */
 export interface ManifestFacts {
   readonly venue: string;
@@ -43,6 +46,8 @@ export class Publication {
   readonly #folder: SegmentFolder;
   readonly #watch: SegmentWatch;
   #segments: readonly Segment[] = [];
+  /** What was told with the newest listing: it fits the rows listed then, whatever was committed since. */
+  #told: Told | null = null;
   /** Listed files that are to be rebuilt, and what is wrong with each. */
   readonly #faulty = new Map<string, string>();
   /** Files that were rebuilt under another name; removed once the manifest no longer lists them. */
@@ -101,9 +106,9 @@ export class Publication {
   async seal(facts: ManifestFacts): Promise<void> {
     this.#lookForLoss();
     const fresh = await this.#writeFresh();
-    this.#listOrDelete([...this.#segments, ...fresh], fresh, facts);
+    this.#listOrDelete([...this.#segments, ...fresh], fresh, this.#tellable(facts));
     if (!(await this.#rebuild())) return;
-    this.#listOrDelete(this.#segments, [], facts);
+    this.#listOrDelete(this.#segments, [], this.#tellable(facts));
   }
 
   /** Seals anew rows of a store whose manifest was lost: the same as `seal`, and counted as rebuilding. */
@@ -130,16 +135,18 @@ export class Publication {
    * Writes one merged file beside the writer's work, and gives the step that lists it in place of its parts, to be run in the
    * writer's queue; null where nothing is due.
    */
-  async merge(): Promise<((facts: ManifestFacts) => void) | null> {
+  async merge(): Promise<(() => void) | null> {
     const parts = this.#plan();
     const [first, last] = [parts?.[0], parts?.at(-1)];
     if (!parts || !first || !last) return null;
     const merged = await this.#write(first.kind, first.firstSeq, last.lastSeq, "side");
-    return (facts) => {
+    return () => {
       // A part may have been rebuilt meanwhile: a later merge takes up the new one.
       const listed = new Set(this.#segments.map((segment) => segment.file));
       if (!parts.every((part) => listed.has(part.file))) return this.#folder.removeLater([merged.file]);
-      this.#listOrDelete(replaced(this.#segments, parts, merged), [merged], facts);
+      assert(this.#told, "segments to be merged were listed");
+      // Rows committed since the last seal are in no segment: the heads and closedThrough of now would have readers skip them.
+      this.#listOrDelete(replaced(this.#segments, parts, merged), [merged], this.#told);
       this.#counts.merges++;
       this.#folder.removeLater(parts.map((part) => part.file));
     };
@@ -149,7 +156,7 @@ export class Publication {
   stop(facts: ManifestFacts): void {
     this.#folder.cancelRemovals();
     this.#settle(new Set(this.#segments.map((segment) => segment.file).filter((file) => !this.#faulty.has(file))));
-    this.#list(this.#segments, facts, true);
+    this.#list(this.#segments, this.#tellable(facts), true);
   }
 
   /** Leaves pending deletions to the next start, without marking a clean stop. Idempotent. */
@@ -252,9 +259,9 @@ export class Publication {
     }
   }
 
-  #listOrDelete(segments: readonly Segment[], fresh: readonly Segment[], facts: ManifestFacts): void {
+  #listOrDelete(segments: readonly Segment[], fresh: readonly Segment[], told: Told): void {
     try {
-      this.#list(segments, facts, false);
+      this.#list(segments, told, false);
     } catch (error) {
       this.#isDoubtful = true;
       this.#folder.removeLater(fresh.map((segment) => segment.file));
@@ -265,26 +272,29 @@ export class Publication {
   }
 
   /** The listing takes effect with the rename inside `writeDurably`; where that fails, the older one stays in force. */
-  #list(segments: readonly Segment[], facts: ManifestFacts, cleanStop: boolean): void {
-    const state = this.#truth.state;
+  #list(segments: readonly Segment[], told: Told, cleanStop: boolean): void {
     const text = encodeManifest({
       format: SCHEMA_VERSION,
       storeId: this.#truth.storeId,
-      venue: facts.venue,
-      environment: state.environment,
       throughSeq: segments.findLast((segment) => segment.kind === "candle")?.lastSeq ?? 0,
-      closedThrough: state.closedThrough,
       cleanStop,
-      heads: headRows(facts.heads),
+      ...told,
       segments,
     });
     this.#deps.files.writeDurably(this.#layout.manifest, text);
     this.#written = text;
+    this.#told = told;
     this.#segments = segments;
     if (this.#isManifestLost) this.#counts.manifests++;
     this.#isManifestLost = false;
     const listed = new Set(segments.map((segment) => segment.file));
     for (const file of this.#faulty.keys()) if (!listed.has(file)) this.#faulty.delete(file);
+  }
+
+  /** True of the truth as it is now: for a listing that holds every committed row. */
+  #tellable({ venue, heads }: ManifestFacts): Told {
+    const { environment, closedThrough } = this.#truth.state;
+    return { venue, environment, closedThrough, heads: headRows(heads) };
   }
 
   #plan(): readonly Segment[] | null {

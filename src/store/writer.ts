@@ -243,7 +243,7 @@ class MarketStoreWriter implements StoreWriter {
     for (let merges = 0; merges < MAX_MERGES_PER_COMPACT && this.#closing === null; merges++) {
       const list = await this.#publication.merge();
       if (list === null) break;
-      await this.#queue.run(async () => list(this.#facts()));
+      await this.#queue.run(async () => list());
     }
     await this.#queue.run(() => this.#truth.checkpointIfDue());
   }

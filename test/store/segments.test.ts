@@ -8,6 +8,14 @@ import { eventually } from "../support/eventually.ts";
 import { tempFolder } from "../support/temp-folder.ts";
 import { batch, candle, deliverAll, failureOf, fill, keepingLog, openReader, openWriter, START } from "./support.ts";
 
+interface Told {
+  readonly cleanStop: boolean;
+  readonly throughSeq: number;
+  readonly closedThrough: number | null;
+  readonly heads: readonly (readonly (string | number | null)[])[];
+  readonly segments: readonly Listed[];
+}
+
 interface Listed {
   readonly file: string;
   readonly kind: string;
@@ -16,7 +24,7 @@ interface Listed {
   readonly rows: number;
 }
 
-function manifestOf(folder: string): { cleanStop: boolean; throughSeq: number; segments: readonly Listed[] } {
+function manifestOf(folder: string): Told {
   return JSON.parse(readFileSync(`${folder}/published/manifest.json`, "utf8")).manifest;
 }
 
@@ -260,6 +268,23 @@ test("A merge whose parts were rebuilt meanwhile is dropped, and the ranges stay
   const reader = openReader(folder.path);
   expect((await deliverAll(reader)).length).toBe(9);
   await reader.close();
+  await writer.close();
+});
+
+test("Invariant 4 (a merge between a commit and its seal): the manifest tells nothing of rows that no segment holds", async () => {
+  using folder = tempFolder();
+  const writer = await openWriter(folder.path, { tuning: { mergeWidth: 4 } });
+  await fill(writer, ["A"], 0, 3);
+  const sealed = manifestOf(folder.path);
+  await writer.commit(batch([candle("A", 4)], START + 4 * 60_000));
+  await writer.compact();
+  expect(writer.counters().compactions).toBe(1);
+  const merged = manifestOf(folder.path);
+  expect(merged.throughSeq).toBe(4);
+  expect(merged.closedThrough).toBe(sealed.closedThrough);
+  expect(merged.heads).toEqual(sealed.heads);
+  await writer.seal();
+  expect(manifestOf(folder.path).heads[0]?.[1]).toBe(START + 4 * 60_000);
   await writer.close();
 });
 
