@@ -1,4 +1,4 @@
-import { MINUTE_MS } from "./time.ts";
+import { isMinuteStart, MINUTE_MS } from "./time.ts";
 
 /**
  * Where a candle's figures come from: `complete` (our trades, ids contiguous through the minute), `empty` (no trade, feed
@@ -56,11 +56,10 @@ export function closeTimeOf(openTime: number): number {
   return openTime + MINUTE_MS - 1;
 }
 
-/** Null where the candle is sane; else what is wrong: OHLC order, finiteness, signs, minute alignment, ids. */
+/** Null where the candle is sane; else what is wrong: OHLC order, finiteness, signs, takers' part, minute alignment, ids. */
 export function candleFault(candle: Candle): string | null {
   const { open, high, low, close } = candle;
-  if (!Number.isSafeInteger(candle.openTime) || candle.openTime % MINUTE_MS !== 0)
-    return "openTime is not the start of a minute";
+  if (!isMinuteStart(candle.openTime)) return "openTime is not the start of a minute";
   for (const price of [open, high, low, close])
     if (!(price > 0 && price < Infinity)) return "a price is not a positive number";
   if (high < Math.max(open, close, low) || low > Math.min(open, close))
@@ -68,8 +67,13 @@ export function candleFault(candle: Candle): string | null {
   for (const sum of [candle.volume, candle.quoteVolume, candle.takerBuyVolume, candle.takerBuyQuoteVolume]) {
     if (!(sum >= 0 && sum < Infinity)) return "a volume is not zero or a positive number";
   }
+  // Sums are exact and rounded once, so that a part never comes out above its whole.
+  if (candle.takerBuyVolume > candle.volume || candle.takerBuyQuoteVolume > candle.quoteVolume)
+    return "takers bought more than was traded";
   if (!Number.isSafeInteger(candle.trades) || candle.trades < 0) return "trades is not a count";
-  for (const id of [candle.firstTradeId, candle.lastTradeId])
-    if (id !== null && !Number.isSafeInteger(id)) return "a trade id is not an integer";
-  return null;
+  const { firstTradeId, lastTradeId } = candle;
+  if (firstTradeId === null && lastTradeId === null) return null;
+  for (const id of [firstTradeId, lastTradeId])
+    if (!Number.isSafeInteger(id) || Number(id) < 0) return "a trade id is not a whole number";
+  return Number(firstTradeId) <= Number(lastTradeId) ? null : "the first trade id is above the last";
 }

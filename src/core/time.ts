@@ -7,6 +7,19 @@ export function minuteOf(timeMs: number): number {
   return Math.floor(timeMs / MINUTE_MS) * MINUTE_MS;
 }
 
+/** No time of a market is later (2096): what claims to be is a fault, and would not pass through a Date for long. */
+const LATEST_MS = 4_000_000_000_000;
+
+/** Whether `value` is a time as markets have them: epoch ms from 1970 to 2096. */
+export function isMarketTime(value: unknown): value is number {
+  return typeof value === "number" && value >= 0 && value <= LATEST_MS;
+}
+
+/** The same, and the start of a minute. */
+export function isMinuteStart(value: unknown): value is number {
+  return isMarketTime(value) && value % MINUTE_MS === 0;
+}
+
 /** RFC 3339 in UTC with Z and milliseconds where they are not zero: for people and for SQL results. */
 export function toRfc3339(timeMs: number): string {
   return new Date(timeMs).toISOString().replace(".000Z", "Z");

@@ -1,5 +1,7 @@
 import { type Candle, candleFault, closeTimeOf, PROVENANCES, type Provenance, type StoredCandle } from "./candle.ts";
 import type { LogLevel } from "./env.ts";
+import { isSymbol } from "./symbol.ts";
+import { isMarketTime, isMinuteStart } from "./time.ts";
 
 /** The schema version of every body; a consumer counts and skips any other. */
 export const WIRE_VERSION = 1;
@@ -152,38 +154,58 @@ export function parseEnvelope(text: string): (Envelope & Json) | string {
   }
   if (typeof value !== "object" || value === null || Array.isArray(value)) return "body is not an object";
   const body = value as Json;
-  if (body.v !== WIRE_VERSION) return `schema version ${String(body.v)}, expected ${WIRE_VERSION}`;
-  if (typeof body.node !== "string" || typeof body.epoch !== "string") return "node or epoch is not text";
-  if (!Number.isSafeInteger(body.seq) || typeof body.sentAt !== "number") return "seq or sentAt is not a number";
+  // Not whatever it holds as text: lists nested some thousand deep parse as JSON and overflow the stack as text.
+  if (body.v !== WIRE_VERSION)
+    return `schema version ${typeof body.v === "number" ? body.v : typeof body.v}, expected ${WIRE_VERSION}`;
+  if (!isName(body.node) || !isName(body.epoch)) return "node or epoch is not a name";
+  if (!isCount(body.seq) || !Number.isFinite(body.sentAt)) return "seq or sentAt is not a number";
   return body as Envelope & Json;
+}
+
+/** Longest name of a node, an epoch or a store on the wire, in UTF-16 units. */
+const MAX_NAME_UNITS = 64;
+
+function isName(value: unknown): value is string {
+  return typeof value === "string" && value !== "" && value.length <= MAX_NAME_UNITS;
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
 /** Parses a market.candle body in full; a string says what is wrong. */
 export function parseCandleBody(text: string): CandleBody | string {
   const body = parseEnvelope(text);
   if (typeof body === "string") return body;
-  if (typeof body.storeId !== "string" || typeof body.symbol !== "string") return "storeId or symbol is not text";
+  if (!isName(body.storeId)) return "storeId is not a name";
+  if (typeof body.symbol !== "string" || !isSymbol(body.symbol)) return "symbol is not a symbol";
   if (!PROVENANCES.includes(body.provenance as Provenance)) return "provenance is unknown";
   const wrong = CANDLE_NUMBERS.find((name) => typeof body[name] !== "number");
   if (wrong) return `${wrong} is not a number`;
   const fault = candleFault(body as unknown as Candle);
   if (fault) return fault;
   if (body.closeTime !== closeTimeOf(body.openTime as number)) return "closeTime does not fit openTime";
-  if (!Number.isSafeInteger(body.commitSeq) || (body.commitSeq as number) < 1) return "commitSeq is not a row number";
+  if (!isCount(body.commitSeq) || body.commitSeq === 0) return "commitSeq is not a row number";
   const prev = body.prevOpenTime;
-  if (prev !== null && !Number.isSafeInteger(prev)) return "prevOpenTime is neither null nor a time";
+  if (prev !== null && !isMinuteStart(prev)) return "prevOpenTime is neither null nor the start of a minute";
   return body as unknown as CandleBody;
+}
+
+/** Exchange ms per wall ms; 0 where a replay has no pace. */
+function isSpeed(value: unknown): boolean {
+  return typeof value === "number" && value >= 0 && value < Infinity;
 }
 
 /** Parses a market.heartbeat body; a string says what is wrong. */
 export function parseHeartbeatBody(text: string): HeartbeatBody | string {
   const body = parseEnvelope(text);
   if (typeof body === "string") return body;
-  if (typeof body.storeId !== "string") return "storeId is not text";
-  if (!Number.isSafeInteger(body.commitSeq) || typeof body.speed !== "number")
-    return "commitSeq or speed is not a number";
-  for (const time of [body.closedThrough, body.exchangeTime]) {
-    if (time !== null && typeof time !== "number") return "closedThrough or exchangeTime is neither null nor a time";
-  }
+  if (!isName(body.storeId)) return "storeId is not a name";
+  if (!isCount(body.commitSeq)) return "commitSeq is not a count";
+  if (!isSpeed(body.speed)) return "speed is not a speed";
+  const { closedThrough, exchangeTime } = body;
+  if (closedThrough !== null && !isMinuteStart(closedThrough))
+    return "closedThrough is neither null nor the start of a minute";
+  if (exchangeTime !== null && !isMarketTime(exchangeTime)) return "exchangeTime is neither null nor a time";
   return body as unknown as HeartbeatBody;
 }

@@ -312,8 +312,9 @@ export class MarketIngest {
     const gaps: FeedGap[] = [];
     for (const track of this.#dirty) {
       const out = track.take();
-      candles.push(...out.candles);
-      gaps.push(...out.gaps);
+      // Not spread into one call: a long silence gives more rows than a call takes arguments.
+      for (const candle of out.candles) candles.push(candle);
+      for (const gap of out.gaps) gaps.push(gap);
     }
     this.#dirty.clear();
     if (candles.length === 0 && gaps.length === 0) return;

@@ -209,7 +209,7 @@ export function driverMessage(error: unknown): string {
   return messageOf(error)
     .trim()
     .replace(excerpt, "")
-    .replace(/\s*\n\s*/g, " ");
+    .replace(/\s*[\n\r\u2028\u2029]\s*/g, " ");
 }
 
 /** A failure of the store's database as the house's error: who holds the lock, disk trouble, or a bug. */

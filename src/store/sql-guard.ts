@@ -49,7 +49,8 @@ export async function checkUserSql(sql: string, connection: Connection): Promise
   if (sql.includes("\0")) throw new FabricError("bad-data", "Cannot run this SQL: it holds a NUL character");
   const parsed = JSON.parse(await connection.parse(sql.replace(EXPLAIN, ""))) as Parsed;
   if (parsed.error) {
-    if (parsed.error_type === "parser") throw new FabricError("bad-data", `Wrong SQL: ${parsed.error_message}`);
+    if (parsed.error_type === "parser")
+      throw new FabricError("bad-data", `Wrong SQL: ${oneLine(parsed.error_message)}`);
     throw refusal("only a single SELECT, WITH, DESCRIBE, SHOW, SUMMARIZE or EXPLAIN of one may run here");
   }
   const statements = parsed.statements ?? [];
@@ -68,6 +69,11 @@ function* tableFunctions(statements: readonly unknown[]): Generator<string> {
     if (type === "TABLE_FUNCTION") yield String(call?.function_name).toLowerCase();
     for (const child of Object.values(node)) if (typeof child === "object" && child !== null) open.push(child);
   }
+}
+
+/** The parser quotes the SQL as it stands, line breaks and all. */
+function oneLine(message: string | undefined): string {
+  return (message ?? "it cannot be parsed").replace(/\s*[\n\r\u2028\u2029]\s*/g, " ");
 }
 
 function refusal(why: string): FabricError {

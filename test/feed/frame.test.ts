@@ -50,6 +50,14 @@ describe("Binance frames", () => {
     });
   });
 
+  test("a venue's refusal is told in its own words where these are words, and never through lists nested ten thousand deep", () => {
+    const deep = `${"[".repeat(50_000)}${"]".repeat(50_000)}`;
+    const error = (text: string) => (reader.read(text) as { readonly error?: unknown }).error;
+    expect(error('{"code":2,"msg":"Invalid request","id":9}')).toBe("Invalid request (code 2)");
+    expect(error(`{"code":${deep},"msg":${deep},"id":9}`)).toBe("no reason given (code unknown)");
+    expect(error(`{"error":{"code":1,"msg":"${"x".repeat(1000)}"},"id":9}`)).toBe(`${"x".repeat(300)} (code 1)`);
+  });
+
   test("a row that is no market trade, or has no price or quantity, is left out by its id", () => {
     for (const text of [
       USDM.replace("MARKET", "INSURANCE_FUND"),

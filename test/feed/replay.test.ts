@@ -89,6 +89,29 @@ describe("Replay", () => {
     ]);
   });
 
+  test("one time far ahead of all others is a bad line; where the next agrees, the recording goes on there and nothing is made up", async () => {
+    using folder = tempFolder();
+    const years = 20 * 365 * 24 * 60 * MINUTE_MS;
+    const stray = [
+      spotLine(1, 1000),
+      spotLine(2, 61_000),
+      spotLine(3, years),
+      spotLine(4, 121_000),
+      spotLine(5, 181_000),
+    ];
+    writeFileSync(folder.join("stray.txt"), stray.join("\n"));
+    const once = await replay([folder.join("stray.txt")], ["BTCUSDT"]);
+    expect(shown(once.out.candles).map(([minute]) => minute)).toEqual([0, 1, 2, 3]);
+    expect(once.feed.facts().counters["lines.bad.total"]).toBe(1);
+
+    const later = [spotLine(1, 1000), spotLine(2, 61_000), spotLine(3, years), spotLine(4, years + 61_000)];
+    writeFileSync(folder.join("later.txt"), [...later, spotLine(5, years + 122_000)].join("\n"));
+    const twice = await replay([folder.join("later.txt")], ["BTCUSDT"]);
+    const minutes = shown(twice.out.candles).map(([minute]) => minute);
+    expect(minutes).toEqual([0, 1, years / MINUTE_MS + 1, years / MINUTE_MS + 2]);
+    expect(twice.out.gaps.length).toBe(1);
+  });
+
   test("Binance's public trade CSV is read with and without header, in milliseconds and microseconds", async () => {
     using folder = tempFolder();
     const row = (id: number, time: number, unit: string) =>

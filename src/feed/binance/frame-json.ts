@@ -5,6 +5,8 @@ type Json = Readonly<Record<string, unknown>>;
 
 const DECIMAL = /^\d+(?:\.\d+)?$/;
 const LONGEST_DECIMAL = 40;
+/** Of a venue's own words, UTF-16 units: they go into logs and health. */
+const LONGEST_REASON = 300;
 const TRADE_STREAM = /^(.+)@(?:trade|aggTrade)$/;
 
 /** The frame of any text, by JSON.parse. Never throws. The source of its rules: Binance's stream documentation. */
@@ -60,8 +62,14 @@ function trade(data: Json, aggregate: boolean): Frame {
 function reply(value: Json): Frame {
   const id = typeof value.id === "number" ? value.id : null;
   const fault = isObject(value.error) ? value.error : "code" in value ? value : null;
-  const error = fault === null ? null : `${String(fault.msg ?? "no reason given")} (code ${String(fault.code)})`;
+  const error =
+    fault === null ? null : `${plain(fault.msg) ?? "no reason given"} (code ${plain(fault.code) ?? "unknown"})`;
   return { type: "reply", id, result: value.result, error };
+}
+
+/** Only what is one word or number: lists nested some thousand deep parse as JSON and overflow the stack as text. */
+function plain(value: unknown): string | null {
+  return typeof value === "string" || typeof value === "number" ? `${value}`.slice(0, LONGEST_REASON) : null;
 }
 
 function other(eventTimeMs: number | null): Frame {

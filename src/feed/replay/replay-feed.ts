@@ -32,6 +32,11 @@ export interface ReplayFeedDeps {
 
 /** A jump between two files by more than this (event time) is a stretch that nobody listened to. */
 const MAX_JUMP_MS = 5000;
+/**
+ * A message this far past the newest one (event time) is not believed until the next one agrees with it: a single damaged time
+ * would otherwise be followed by empty minutes for years. Where both agree, nobody listened in between.
+ */
+const MAX_SILENCE_MS = 24 * 3_600_000;
 /** Pauses shorter than this (wall) are not worth a timer. */
 const MIN_PAUSE_MS = 2;
 const ROWS_PER_BLOCK = 2048;
@@ -59,6 +64,8 @@ export class ReplayFeed implements MarketFeed {
   #paceOrigin: { readonly timeMs: number; readonly at: number } | null = null;
   #readAt: number | null = null;
   #fileStarts = false;
+  /** The time of the newest message that came too far ahead. */
+  #aheadMs: number | null = null;
   readonly #counters = {
     "lines.total": 0,
     "lines.bad.total": 0,
@@ -196,6 +203,7 @@ export class ReplayFeed implements MarketFeed {
       this.#counters["lines.bad.total"]++;
       return null;
     }
+    if (!this.#believes(trade.timeMs, sink)) return null;
     this.#noteTime(trade.timeMs, sink);
     this.#counters["trades.total"]++;
     sink.onTrade(trade);
@@ -213,6 +221,8 @@ export class ReplayFeed implements MarketFeed {
       this.#counters["lines.other.total"]++;
       return null;
     }
+    const told = toldTime(frame);
+    if (told !== null && !this.#believes(told, sink)) return null;
     switch (frame.type) {
       case "trade":
         return this.#playFrame(frame, sink);
@@ -277,6 +287,21 @@ export class ReplayFeed implements MarketFeed {
     if (this.#timeMs === null || timeMs > this.#timeMs) this.#timeMs = timeMs;
   }
 
+  /** False for a message far ahead of all before it, which counts as a bad line. */
+  #believes(timeMs: number, sink: FeedSink): boolean {
+    const isAhead = this.#timeMs !== null && !this.#fileStarts && timeMs > this.#timeMs + MAX_SILENCE_MS;
+    const agrees = this.#aheadMs !== null && Math.abs(timeMs - this.#aheadMs) <= MAX_SILENCE_MS;
+    this.#aheadMs = isAhead ? timeMs : null;
+    if (!isAhead) return true;
+    if (!agrees) {
+      this.#counters["lines.bad.total"]++;
+      return false;
+    }
+    sink.onInterrupted(this.#options.symbols, "the recording goes on at another time");
+    sink.onConnected(this.#options.symbols);
+    return true;
+  }
+
   #pace(timeMs: number): Promise<void> | null {
     if (this.#options.speed === "max") return null;
     const now = this.#deps.clock.monotonicMs();
@@ -297,4 +322,11 @@ export class ReplayFeed implements MarketFeed {
       this.#pause = { timer, resolve };
     });
   }
+}
+
+/** The event time of a recorded message, null where it has none. */
+function toldTime(frame: Frame): number | null {
+  if (frame.type === "trade") return frame.trade.timeMs;
+  if (frame.type === "omitted") return frame.timeMs;
+  return frame.type === "other" ? frame.eventTimeMs : null;
 }
