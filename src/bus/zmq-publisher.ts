@@ -54,6 +54,11 @@ export class ZmqPublisher implements Disposable {
     if (result !== "sent") this.#report(result, topic);
   }
 
+  /** As PubSocket.rebindLost: for the holder of the node's name. */
+  rebindLost(): readonly string[] {
+    return this.#socket.rebindLost();
+  }
+
   counters(): PublisherCounters {
     return { ...this.#counters };
   }

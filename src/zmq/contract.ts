@@ -44,6 +44,12 @@ export interface PubSocket {
   send(frame: Uint8Array | string): SendResult;
   /** The C error text of the newest "failed", else null. */
   readonly lastError: string | null;
+  /**
+   * Binds anew every bound ipc address whose socket file was deleted or replaced; gives those addresses. What is connected stays
+   * connected; what was not can connect again. Binding takes a path from whoever uses it: call it only while a lock says that the
+   * path is ours. Throws FabricError "io" where a path cannot be bound now; the next call tries it again. Blocks for one stat a path.
+   */
+  rebindLost(): readonly string[];
   /** LINGER 0: what is unsent is dropped. Bounded, idempotent. */
   close(): void;
 }

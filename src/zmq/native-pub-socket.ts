@@ -56,6 +56,10 @@ export class NativePubSocket implements PubSocket {
     return "failed";
   }
 
+  rebindLost(): readonly string[] {
+    return this.#closed ? [] : this.#socket.rebindLost();
+  }
+
   close(): void {
     if (this.#closed) return;
     this.#closed = true;

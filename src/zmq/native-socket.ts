@@ -8,6 +8,9 @@ import { type Libzmq, type NativeBuffer, ZMQ } from "./symbols.ts";
 /** Longest option value or address passed to C, in bytes, its NUL included. */
 export const MAX_OPTION_BYTES = 4096;
 
+/** Bindings of one ipc path at a time, the lost ones included: each costs a listening file descriptor. */
+const MAX_BINDS = 16;
+
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
@@ -21,8 +24,8 @@ export class NativeSocket {
   /** Option values and addresses pass through here; a field, so that it lives as long as the socket. */
   readonly #scratch: NativeBuffer;
   readonly #size: NativeBuffer;
-  /** The ipc files this socket made, with the inode that tells whether one is still its own. */
-  readonly #files: { readonly path: string; readonly inode: number }[] = [];
+  /** The ipc files this socket made, with what tells whether one is still its own; null where binding anew failed. */
+  readonly #files: { readonly address: string; readonly path: string; identity: string | null; binds: number }[] = [];
   #closed = false;
 
   constructor(lib: Libzmq, context: number, type: number) {
@@ -74,9 +77,32 @@ export class NativeSocket {
     const path = endpoint.how === "bind" ? ipcPath(endpoint.address) : null;
     if (path !== null) {
       chmodSync(path, 0o600);
-      this.#files.push({ path, inode: statSync(path).ino });
+      this.#files.push({ address: endpoint.address, path, identity: identityOf(path), binds: 1 });
     }
     return this.#lastEndpoint();
+  }
+
+  /**
+   * Binds anew every ipc address whose file is gone or not our own any more; gives the addresses. The lost binding is left where it
+   * is, because unbinding would cut what is connected through it: only where MAX_BINDS of a path have come together are all of
+   * them unbound first. Throws FabricError "io" where one cannot be bound, and tries it again at the next call.
+   */
+  rebindLost(): readonly string[] {
+    const lost = this.#files.filter(({ path, identity }) => identity === null || identityOf(path) !== identity);
+    for (const file of lost) {
+      const address = this.#text(file.address);
+      file.identity = null;
+      if (file.binds >= MAX_BINDS) {
+        this.#lib.c.zmq_unbind(this.handle, address);
+        file.binds = 0;
+      }
+      if (this.#lib.c.zmq_bind(this.handle, address) !== 0)
+        throw this.#attachError({ address: file.address, how: "bind" });
+      file.binds++;
+      chmodSync(file.path, 0o600);
+      file.identity = identityOf(file.path);
+    }
+    return lost.map(({ address }) => address);
   }
 
   /** Takes a connected address off; throws FabricError "usage" where it was not connected. */
@@ -125,7 +151,7 @@ export class NativeSocket {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    for (const { path, inode } of this.#files) removeOwn(path, inode);
+    for (const { path, identity } of this.#files) if (identity !== null) removeOwn(path, identity);
     this.#lib.c.zmq_close(this.handle);
   }
 
@@ -167,8 +193,14 @@ export class NativeSocket {
 }
 
 /** A file that cannot be removed is left: the next bind takes it over, and closing must not fail. */
-function removeOwn(path: string, inode: number): void {
+function removeOwn(path: string, identity: string): void {
   try {
-    if (statSync(path, { throwIfNoEntry: false })?.ino === inode) unlinkSync(path);
+    if (identityOf(path) === identity) unlinkSync(path);
   } catch {}
+}
+
+/** An inode's number alone is given again at once to the next file; null where there is none. */
+function identityOf(path: string): string | null {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  return stat ? `${stat.ino} ${stat.ctimeMs}` : null;
 }

@@ -21,6 +21,7 @@ export const SYMBOLS = {
   zmq_setsockopt: { args: ["address", "int", "address", "size"], result: "int" },
   zmq_getsockopt: { args: ["address", "int", "address", "address"], result: "int" },
   zmq_bind: { args: ["address", "address"], result: "int" },
+  zmq_unbind: { args: ["address", "address"], result: "int" },
   zmq_connect: { args: ["address", "address"], result: "int" },
   zmq_disconnect: { args: ["address", "address"], result: "int" },
   zmq_send: { args: ["address", "address", "size", "int"], result: "int" },

@@ -147,6 +147,7 @@ function failingBackend(backend: ReturnType<typeof realDeps>["backend"], state: 
       return {
         endpoints: socket.endpoints,
         lastError: null,
+        rebindLost: () => [],
         close: () => socket.close(),
         send() {
           if (state === "broken") throw new Error("out of memory");

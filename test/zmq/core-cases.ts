@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { zmqBackend } from "#zmq-backend";
 import { FabricError } from "../../src/core/errors.ts";
 import { MAX_FRAME_BYTES } from "../../src/zmq/contract.ts";
@@ -249,6 +250,68 @@ const others: readonly CoreCase[] = [
       await assert.rejects(net.sub("tcp://127.0.0.1:0", ["x"]), { code: "usage" });
       const busy = net.sub("", ["x"], { endpoints: [{ address: pub.endpoints[0] ?? "", how: "bind" }] });
       await assert.rejects(busy, { code: "unavailable" });
+    },
+  },
+  {
+    title:
+      "an ipc path that was deleted, or taken by another file, is bound anew; who is connected stays, who comes is heard",
+    async run(net) {
+      const address = net.address("ipc");
+      const path = address.slice("ipc://".length);
+      const pub = net.pub(address);
+      assert.deepEqual(pub.rebindLost(), []);
+      const first = await net.sub(address, ["x"]);
+      await net.warm(pub, first, "x");
+      rmSync(path);
+      const second = await net.sub(address, ["x"]);
+      await eventually(() => second.saw("retrying"));
+      assert.deepEqual(pub.rebindLost(), [address]);
+      assert.deepEqual(pub.rebindLost(), []);
+      await net.warm(pub, second, "x");
+      writeFileSync(`${path}.other`, "");
+      renameSync(`${path}.other`, path);
+      assert.deepEqual(pub.rebindLost(), [address]);
+      const third = await net.sub(address, ["x"]);
+      await net.warm(pub, third, "x");
+      assert.equal(statSync(path).mode & 0o777, 0o600);
+      assert.equal(first.saw("disconnected"), false);
+      pub.close();
+      assert.equal(existsSync(path), false);
+    },
+  },
+  {
+    title: "an ipc path that is deleted again and again is bound anew every time, with a bounded number of open files",
+    async run(net) {
+      const address = net.address("ipc");
+      const path = address.slice("ipc://".length);
+      const pub = net.pub(address);
+      const sub = await net.sub(address, ["x"]);
+      await net.warm(pub, sub, "x");
+      const openFiles = () => (existsSync("/proc/self/fd") ? readdirSync("/proc/self/fd").length : 0);
+      const before = openFiles();
+      for (let times = 0; times < 100; times++) {
+        rmSync(path);
+        assert.deepEqual(pub.rebindLost(), [address]);
+        assert.ok(existsSync(path));
+      }
+      await eventually(() => openFiles() <= before + 20);
+      await net.warm(pub, sub, "x");
+    },
+  },
+  {
+    title: "an ipc path whose folder is gone is an io error, and is bound anew once there is a folder again",
+    async run(net) {
+      const file = net.address("ipc");
+      const folder = `${file.slice("ipc://".length)}.d`;
+      mkdirSync(folder);
+      const address = `ipc://${folder}/x.ipc`;
+      const pub = net.pub(address);
+      rmSync(folder, { recursive: true });
+      for (let tries = 0; tries < 2; tries++) assert.throws(() => pub.rebindLost(), { code: "io" });
+      const sub = await net.sub(address, ["x"]);
+      mkdirSync(folder);
+      assert.deepEqual(pub.rebindLost(), [address]);
+      await net.warm(pub, sub, "x");
     },
   },
   {
