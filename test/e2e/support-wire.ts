@@ -7,6 +7,8 @@ export interface Heard extends AsyncDisposable {
   readonly candles: readonly CandleBody[];
   /** What could not be read as a candle, and why. */
   readonly faults: readonly string[];
+  /** Ms since the newest candle. */
+  readonly silentMs: number;
 }
 
 const quiet = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
@@ -15,6 +17,7 @@ const quiet = { debug: () => undefined, info: () => undefined, warn: () => undef
 export async function listen(socket: string): Promise<Heard> {
   const candles: CandleBody[] = [];
   const faults: string[] = [];
+  let heardMs = performance.now();
   const subscriber = await ZmqSubscriber.open(
     {
       endpoints: { connect: [`ipc://${socket}`] },
@@ -25,9 +28,17 @@ export async function listen(socket: string): Promise<Heard> {
         const candle = parseCandleBody(body);
         if (typeof candle === "string") faults.push(candle);
         else candles.push(candle);
+        heardMs = performance.now();
       },
     },
     { backend: zmqBackend, clock: { nowMs: () => Date.now(), monotonicMs: () => performance.now() }, log: quiet },
   );
-  return { candles, faults, [Symbol.asyncDispose]: () => subscriber.close() };
+  return {
+    candles,
+    faults,
+    get silentMs() {
+      return performance.now() - heardMs;
+    },
+    [Symbol.asyncDispose]: () => subscriber.close(),
+  };
 }

@@ -210,6 +210,12 @@ const CASES: readonly Case[] = [
     says: /none, as 2 nodes told/,
   },
   {
+    what: "a node whose clock was made wrong on purpose",
+    change: (e) => ({ ...e, nodes: [marketData(), saying(runner(), { details: { clockSkewMs: -3000 } })] }),
+    wrong: ["clock-skew"],
+    says: /sma-cross runs with a wall clock that was made wrong, by -3000 ms now.*FABRIC_CLOCK_SKEW_MS/s,
+  },
+  {
     what: "a node of another version",
     change: (e) => ({ ...e, nodes: [marketData(), { ...runner(), version: "0.0.9" }] }),
     wrong: ["version"],

@@ -1,4 +1,5 @@
 import type { RailState } from "../../core/wire.ts";
+import { CLOCK_SKEW } from "../platform/skew.ts";
 import { dropCounters } from "../top/drop-counters.ts";
 import { durationText } from "../top/page.ts";
 import type { Evidence, NodeEvidence } from "./evidence.ts";
@@ -22,6 +23,7 @@ export function judgeNodes(evidence: Evidence): readonly Finding[] {
     ...(states.length > 0 ? states : [well("state", "no node that was heard is degraded, halted or failed")]),
     ...judgeRails(alive),
     ...judgeDrops(alive),
+    ...alive.flatMap(judgeMadeWrong),
     ...judgeVersions(alive, evidence.version),
   ];
 }
@@ -158,6 +160,19 @@ function judgeDrops(alive: readonly NodeEvidence[]): readonly Finding[] {
     ];
   });
   return findings.length > 0 ? findings : [well("drops", `none, as ${count(told.length, "node")} told`)];
+}
+
+/** A clock that was made wrong on purpose, for a test: it must not stay so unnoticed. */
+function judgeMadeWrong(node: NodeEvidence): readonly Finding[] {
+  const skewMs = node.health?.body.details.clockSkewMs;
+  if (skewMs === undefined) return [];
+  return [
+    wrong(
+      "clock-skew",
+      `${node.node} runs with a wall clock that was made wrong, by ${String(skewMs)} ms now`,
+      `restart it without ${CLOCK_SKEW} in its environment`,
+    ),
+  ];
 }
 
 function judgeVersions(alive: readonly NodeEvidence[], ours: string): readonly Finding[] {

@@ -19,7 +19,16 @@ const Advertisement = v.object({
 export type Advertisement = v.InferOutput<typeof Advertisement>;
 
 export function advertise(runFolder: string, files: Files, advertisement: Advertisement): void {
-  files.writeDurably(join(runFolder, `${advertisement.node}.json`), `${JSON.stringify(advertisement, null, 2)}\n`);
+  files.writeDurably(join(runFolder, `${advertisement.node}.json`), textOf(advertisement));
+}
+
+/** Whether just this stands in the folder. */
+export function isAdvertised(runFolder: string, files: Files, advertisement: Advertisement): boolean {
+  try {
+    return files.readText(join(runFolder, `${advertisement.node}.json`)) === textOf(advertisement);
+  } catch {
+    return false;
+  }
 }
 
 export function withdraw(runFolder: string, files: Files, node: string): void {
@@ -34,6 +43,10 @@ export function readAdvertisement(runFolder: string, files: Files, node: string)
   } catch {
     return null;
   }
+}
+
+function textOf(advertisement: Advertisement): string {
+  return `${JSON.stringify(advertisement, null, 2)}\n`;
 }
 
 /** Every node of the folder that is alive now, by name. Blocks for some tenths of a ms per node. */

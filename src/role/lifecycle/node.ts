@@ -5,19 +5,22 @@ import { type BodyFields, MessagePublisher } from "../../bus/message-publisher.t
 import { TelemetryPublisher } from "../../bus/telemetry-publisher.ts";
 import { ZmqPublisher } from "../../bus/zmq-publisher.ts";
 import type { Log } from "../../core/env.ts";
-import { FabricError } from "../../core/errors.ts";
+import { FabricError, messageOf } from "../../core/errors.ts";
 import type { NodeName } from "../../core/symbol.ts";
 import type { HealthBody, MetricsBody, NodeRole, NodeState, PositionsBody, ScanBody } from "../../core/wire.ts";
 import { declareRole } from "../../store/guard.ts";
+import { wallSkewMs } from "../platform/clock.ts";
 import { VERSION } from "../version.ts";
-import { advertise, readAdvertisement, withdraw } from "./advertisement.ts";
+import { readAdvertisement, withdraw } from "./advertisement.ts";
 import { type DataFolder, prepareDataFolder } from "./data-folder.ts";
 import { useEmbeddedLibzmq } from "./embedded-libzmq.ts";
 import { takeNameLock } from "./name-lock.ts";
+import { NodeKeeper } from "./node-keeper.ts";
 import { nodeLog } from "./node-log.ts";
 import { checkPrivateFolder } from "./private-folder.ts";
 import { ProcessMeter } from "./process-meter.ts";
 import { aborted, stopSignal } from "./stop-signal.ts";
+import { sweepTemporaries } from "./temporaries.ts";
 
 /** What a role tells of itself; the lifecycle adds process figures and publishes it. */
 export interface NodeReport {
@@ -74,9 +77,12 @@ export async function runNode(
 ): Promise<number | undefined> {
   const { role, name, folder } = options;
   declareRole(role);
+  // Read once before anything is opened: a setting that cannot be read is told as such.
+  wallSkewMs();
   prepareDataFolder(folder, platform.files);
   const lock = takeNameLock(folder.run, name, platform.openSqlite);
   if (!lock) throw nameTaken(role, name, folder);
+  sweepTemporaries(folder.run, `${name}.json`, platform.files);
   using stop = stopSignal();
   const logs = new LogRing();
   const log = nodeLog(name, (entry) => logs.add(entry));
@@ -87,14 +93,27 @@ export async function runNode(
   platform.files.makeFolder(sockets);
   if (sockets !== folder.run) checkPrivateFolder(sockets);
   let socket: ZmqPublisher | null = null;
+  let keeper: NodeKeeper | null = null;
   try {
     socket = new ZmqPublisher(
       { endpoints: { bind: [endpoint, ...options.publish] } },
       { backend: zmqBackend, clock: platform.clock, log },
     );
     const publisher = new MessagePublisher({ node: name, epoch }, { publisher: socket, clock: platform.clock, log });
+    const { endpoints } = socket;
     const about = { node: name, role, pid: process.pid, version: VERSION, epoch, startedAt: platform.clock.nowMs() };
-    advertise(folder.run, platform.files, { ...about, endpoints: [...socket.endpoints] });
+    keeper = new NodeKeeper(
+      {
+        run: folder.run,
+        sockets,
+        lock,
+        socket,
+        advertisement: { ...about, endpoints: [...endpoints] },
+        whenNameIsLost: role === "market-data" ? "stay" : "stop",
+      },
+      { ...platform, log },
+    );
+    const kept = keeper;
     using telemetry = new NodeTelemetry(options, publisher, socket, logs, log);
     const running = body({
       name,
@@ -104,15 +123,25 @@ export async function runNode(
       stop: stop.signal,
       requestStop: (reason) => stop.stop(reason),
       tell: (suppliers) => telemetry.tell(suppliers),
-      advertise: (more) =>
-        advertise(folder.run, platform.files, { ...about, endpoints: [...(socket?.endpoints ?? []), ...more] }),
+      advertise: (more) => kept.advertise([...endpoints, ...more]),
     });
-    return await Promise.race([running, overdue(stop.signal)]);
+    return await Promise.race([running, overdue(stop.signal), kept.lost]);
   } finally {
-    withdraw(folder.run, platform.files, name);
+    keeper?.[Symbol.dispose]();
+    // Where another process has our name by now, what lies there is its own.
+    if (keeper?.nameLost !== true) leave(() => withdraw(folder.run, platform.files, name), log);
     socket?.close();
-    platform.files.remove(endpoint.slice("ipc://".length));
+    if (keeper?.nameLost !== true) leave(() => platform.files.remove(endpoint.slice("ipc://".length)), log);
     lock.release();
+  }
+}
+
+/** What cannot be removed (a read-only folder) must not keep the node from ending: its lock tells that it is gone. */
+function leave(remove: () => void, log: Log): void {
+  try {
+    remove();
+  } catch (error) {
+    log.warn(`Left behind at the end: ${messageOf(error)}`);
   }
 }
 
@@ -156,8 +185,10 @@ class NodeTelemetry implements Disposable {
       { node: options.name },
       {
         health: () => {
-          const { state, reason, dataAgeMs, mode, details } = this.#suppliers.report();
+          const { state, reason, dataAgeMs, mode, details: told } = this.#suppliers.report();
           const uptimeMs = Math.round(platform.clock.monotonicMs() - this.#startedMs);
+          const skewMs = wallSkewMs();
+          const details = skewMs === null ? told : { ...told, clockSkewMs: skewMs };
           return { role, pid: process.pid, version: VERSION, uptimeMs, state, reason, dataAgeMs, mode, details };
         },
         metrics: () => {

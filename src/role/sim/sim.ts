@@ -7,6 +7,7 @@ import {
   type SimExchange,
   type SimSource,
 } from "../../feed/sim/sim-exchange.ts";
+import { SIM_STATE_FILE } from "../../feed/sim/sim-state.ts";
 import { parseVenueFaults } from "../../feed/sim/venue/faults.ts";
 import { parseBalances, parseKeyFile } from "../../feed/sim/venue/opening.ts";
 import { checkInputFile } from "../input-file.ts";
@@ -14,6 +15,7 @@ import { dataFolder } from "../lifecycle/data-folder.ts";
 import { runNode } from "../lifecycle/node.ts";
 import { nodeLog } from "../lifecycle/node-log.ts";
 import { aborted, stopSignal } from "../lifecycle/stop-signal.ts";
+import { sweepTemporaries } from "../lifecycle/temporaries.ts";
 
 export interface SimOptions {
   readonly symbols: readonly string[];
@@ -44,6 +46,7 @@ export async function runSim(options: SimOptions): Promise<number | undefined> {
   if (options.data === undefined) return runAlone(options, account);
   const folder = dataFolder(options.data);
   return runNode({ role: "sim", name: nodeName("sim"), folder, publish: [] }, async (node) => {
+    sweepTemporaries(folder.path, SIM_STATE_FILE, platform.files);
     const exchange = open(options, account, folder.path, node.log);
     node.advertise([`ws://${HOST}:${exchange.port}`]);
     node.tell({

@@ -2,11 +2,14 @@ import { join } from "node:path";
 import * as v from "valibot";
 import type { Files } from "../../core/env.ts";
 import { FabricError, messageOf } from "../../core/errors.ts";
+import { sweepTemporaries } from "../lifecycle/temporaries.ts";
 
 const Memory = v.object({ seed: v.number(), speed: v.number(), symbols: v.array(v.string()) });
 
 /** The market that a data folder belongs to: a second `up` continues the same one. */
 export type MarketMemory = v.InferOutput<typeof Memory>;
+
+const MEMORY_FILE = "up.json";
 
 const DEFAULTS: MarketMemory = { seed: 1, speed: 60, symbols: ["BTCUSDT", "ETHUSDT", "SOLUSDT"] };
 
@@ -22,7 +25,8 @@ export interface MarketWish {
  * the remedy where the wish names another market, "config" where the file is not ours.
  */
 export function rememberMarket(folder: string, files: Files, wish: MarketWish): MarketMemory {
-  const path = join(folder, "up.json");
+  const path = join(folder, MEMORY_FILE);
+  sweepTemporaries(folder, MEMORY_FILE, files);
   const known = files.stat(path) ? read(path, files) : null;
   if (!known) {
     const market = {
