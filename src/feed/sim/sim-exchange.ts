@@ -49,6 +49,8 @@ export interface SimAccountOptions {
   /** Counts of 10^-8 by asset, for a new account; a million of each quote asset unless given. */
   readonly balances?: ReadonlyMap<string, bigint>;
   readonly faults?: VenueFaults;
+  /** An asset that commissions are paid in while there is some of it, as BNB at Binance; what is received unless given. */
+  readonly feeAsset?: string;
   /** Request weight a minute, 6,000 (Binance's) unless given. */
   readonly weightPerMinute?: number;
 }
@@ -140,6 +142,7 @@ function openVenue(
       keys: account.keys ?? SIM_KEYS,
       balances: account.balances ?? new Map(quotes.map((asset) => [asset, OPENING_BALANCE])),
       faults: account.faults ?? NO_FAULTS,
+      feeAsset: account.feeAsset ?? null,
       seed: source.kind === "market" ? source.seed : 0,
       weightPerMinute: account.weightPerMinute ?? DEFAULT_WEIGHT_PER_MINUTE,
       path: folder === null ? ":memory:" : join(folder, ACCOUNT_FILE),

@@ -8,6 +8,8 @@ import { isOpen, type VenueOrder, type VenueSide, type VenueTrade } from "./orde
 
 /** Taker's commission: 0.1 %, of what is received. */
 const COMMISSION_DIVISOR = 1000n;
+/** Three quarters of that where it is paid in an asset of its own, as Binance takes BNB. */
+const DISCOUNTED: readonly [bigint, bigint] = [75n, 100_000n];
 /** Orders of one symbol that may be open; Binance's MAX_NUM_ORDERS is 200. */
 export const MAX_NUM_ORDERS = 200;
 /** An account's orders over its whole life, so that a simulation's file stays bounded. */
@@ -49,10 +51,13 @@ export interface Placed {
 export class MatchingEngine {
   readonly #tape: Tape;
   readonly #book: AccountBook;
+  readonly #feeAsset: string | null;
 
-  constructor(tape: Tape, book: AccountBook) {
+  /** `feeAsset`: what commissions are paid in while the account has it and the tape a price of it; null for none. */
+  constructor(tape: Tape, book: AccountBook, feeAsset: string | null = null) {
     this.#tape = tape;
     this.#book = book;
+    this.#feeAsset = feeAsset;
   }
 
   /**
@@ -117,9 +122,11 @@ export class MatchingEngine {
       const [spent, got] = order.side === "BUY" ? [quote, match.quantity] : [match.quantity, quote];
       broke = this.#book.balance(spentAsset) + (changes.get(spentAsset) ?? 0n) < spent;
       if (broke) break;
-      const commission = got / COMMISSION_DIVISOR;
       add(spentAsset, -spent);
-      add(gotAsset, got - commission);
+      add(gotAsset, got);
+      const fee = this.#discounted(quoteAsset, quote, changes, nowMs) ?? [gotAsset, got / COMMISSION_DIVISOR];
+      const [commissionAsset, commission] = fee;
+      add(commissionAsset, -commission);
       const executed = order.executed + match.quantity;
       const status = executed === order.quantity ? "FILLED" : "PARTIALLY_FILLED";
       order = { ...order, executed, quote: order.quote + quote, status, updatedMs: match.timeMs };
@@ -133,7 +140,7 @@ export class MatchingEngine {
         quantity: match.quantity,
         quote,
         commission,
-        commissionAsset: gotAsset,
+        commissionAsset,
         timeMs: match.timeMs,
       };
       trades.push(trade);
@@ -145,6 +152,21 @@ export class MatchingEngine {
     }
     this.#book.commit(order, trades, changes);
     return { order, trades, events };
+  }
+
+  /** The commission in the account's fee asset; null where it has none, too little of it, or it has no price. */
+  #discounted(
+    quoteAsset: string,
+    quote: bigint,
+    changes: ReadonlyMap<string, bigint>,
+    nowMs: number,
+  ): readonly [string, bigint] | null {
+    const asset = this.#feeAsset;
+    const price = asset === null ? 0n : (lastTrade(this.#tape, asset + quoteAsset, nowMs)?.price ?? 0n);
+    if (asset === null || price === 0n) return null;
+    const [part, of] = DISCOUNTED;
+    const amount = (quote * part * ONE) / of / price;
+    return this.#book.balance(asset) + (changes.get(asset) ?? 0n) < amount ? null : [asset, amount];
   }
 
   /** So much of an order in whole steps: none for 0 %, all where a share would be less than a step. */

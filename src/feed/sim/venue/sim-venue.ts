@@ -17,6 +17,8 @@ export interface SimVenueOptions {
   /** Of a new account: counts of 10^-8 by asset. */
   readonly balances: ReadonlyMap<string, bigint>;
   readonly faults: VenueFaults;
+  /** What commissions are paid in where that can be; null for what is received. */
+  readonly feeAsset: string | null;
   /** Of the faults: 0 to 2^53 - 1. */
   readonly seed: number;
   /** Request weight allowed in a minute (Binance allows 6,000). */
@@ -68,7 +70,7 @@ export class SimVenue {
     this.#deps = deps;
     this.#keys = options.keys;
     this.#book = new AccountBook(deps.openSqlite, options);
-    this.#engine = new MatchingEngine(deps.tape, this.#book);
+    this.#engine = new MatchingEngine(deps.tape, this.#book, options.feeAsset);
     this.#dice = new FaultDice(options.seed, options.faults);
     this.#limit = new RateLimit(deps.clock, options.weightPerMinute);
     this.#delays = new Delays(deps.timers);

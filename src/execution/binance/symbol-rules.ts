@@ -1,0 +1,145 @@
+import type { Clock } from "../../core/env.ts";
+import { messageOf } from "../../core/errors.ts";
+import { decimal, decimalText } from "../decimal.ts";
+import { decimalOf, type Row, rowOf, rowsOf, textOf, Unreadable } from "./fields.ts";
+import { CODES, refusalText } from "./reply.ts";
+import { reasonOf, type VenueRest } from "./venue-rest.ts";
+
+/** What the venue asks of a market order's quantity; "0" switches a bound off. */
+interface LotRule {
+  readonly filter: "LOT_SIZE" | "MARKET_LOT_SIZE";
+  readonly least: string;
+  readonly most: string;
+  readonly step: string;
+}
+
+/** What it asks of its value, at the average price that it takes for market orders. */
+interface NotionalRule {
+  readonly filter: "MIN_NOTIONAL" | "NOTIONAL";
+  readonly least: string | null;
+  readonly most: string | null;
+}
+
+export interface SymbolRules {
+  readonly base: string;
+  readonly quote: string;
+  readonly lots: readonly LotRule[];
+  readonly notionals: readonly NotionalRule[];
+}
+
+/** `refused`: the venue does not have the symbol. `unknown`: it did not say. */
+export type RulesAnswer =
+  | { readonly type: "known"; readonly rules: SymbolRules }
+  | { readonly type: "refused"; readonly reason: string }
+  | { readonly type: "unknown"; readonly reason: string };
+
+/** Rules are asked for again after this, wall ms; an average price after that. */
+const RULES_KEPT_MS = 3_600_000;
+const AVERAGE_KEPT_MS = 10_000;
+
+/** The venue's rules for each symbol traded (GET /api/v3/exchangeInfo), asked for once an hour. Bounded by the symbols. */
+export class SymbolRuleBook {
+  readonly #rest: VenueRest;
+  readonly #clock: Clock;
+  readonly #rules = new Map<string, { readonly rules: SymbolRules; readonly atMs: number }>();
+  readonly #averages = new Map<string, { readonly price: string; readonly atMs: number }>();
+
+  constructor(rest: VenueRest, clock: Clock) {
+    this.#rest = rest;
+    this.#clock = clock;
+  }
+
+  async rulesOf(symbol: string): Promise<RulesAnswer> {
+    const kept = this.#rules.get(symbol);
+    const nowMs = this.#clock.monotonicMs();
+    if (kept && nowMs - kept.atMs < RULES_KEPT_MS) return { type: "known", rules: kept.rules };
+    const reply = await this.#rest.public("/api/v3/exchangeInfo", [["symbol", symbol]]);
+    if (reply.type === "refused" && reply.code === CODES.badSymbol)
+      return { type: "refused", reason: `the venue does not have ${symbol}: ${refusalText(reply)}` };
+    if (reply.type !== "ok")
+      return { type: "unknown", reason: `its rules for ${symbol} are not known: ${reasonOf(reply)}` };
+    try {
+      const found = rowsOf(rowOf(reply.body).symbols).find((row) => row.symbol === symbol);
+      if (!found) throw new Unreadable(`no rules for ${symbol}`);
+      const rules = readRules(found);
+      this.#rules.set(symbol, { rules, atMs: nowMs });
+      return { type: "known", rules };
+    } catch (error) {
+      return { type: "unknown", reason: messageOf(error) };
+    }
+  }
+
+  /** Forgets a symbol's rules: the venue refused by them what they let through. */
+  forget(symbol: string): void {
+    this.#rules.delete(symbol);
+  }
+
+  /**
+   * Why the venue would refuse this quantity, naming filter, need and found; null where nothing speaks against it. Nothing is
+   * rounded: another quantity is another decision. Where its average price is not to be had, the venue itself will judge.
+   */
+  async faultOf(symbol: string, rules: SymbolRules, quantity: string): Promise<string | null> {
+    const fault = lotFault(rules, quantity);
+    if (fault !== null || rules.notionals.length === 0) return fault;
+    const price = await this.#averagePrice(symbol);
+    return price === null ? null : notionalFault(rules, quantity, price);
+  }
+
+  async #averagePrice(symbol: string): Promise<string | null> {
+    const kept = this.#averages.get(symbol);
+    const nowMs = this.#clock.monotonicMs();
+    if (kept && nowMs - kept.atMs < AVERAGE_KEPT_MS) return kept.price;
+    const reply = await this.#rest.public("/api/v3/avgPrice", [["symbol", symbol]]);
+    if (reply.type !== "ok") return null;
+    try {
+      const price = decimalOf(rowOf(reply.body), "price");
+      this.#averages.set(symbol, { price, atMs: nowMs });
+      return decimal(price).gt("0") ? price : null;
+    } catch {
+      return null;
+    }
+  }
+}
+
+/** Reads a symbol of exchangeInfo by Binance's document "Filters"; what does not concern market orders is left out. */
+export function readRules(row: Row): SymbolRules {
+  const lots: LotRule[] = [];
+  const notionals: NotionalRule[] = [];
+  for (const filter of rowsOf(row.filters)) {
+    const type = filter.filterType;
+    if (type === "LOT_SIZE" || type === "MARKET_LOT_SIZE") {
+      const [least, most, step] = ["minQty", "maxQty", "stepSize"].map((name) => decimalOf(filter, name));
+      lots.push({ filter: type, least: least ?? "0", most: most ?? "0", step: step ?? "0" });
+    } else if (type === "MIN_NOTIONAL" && filter.applyToMarket === true) {
+      notionals.push({ filter: type, least: decimalOf(filter, "minNotional"), most: null });
+    } else if (type === "NOTIONAL") {
+      const least = filter.applyMinToMarket === true ? decimalOf(filter, "minNotional") : null;
+      const most = filter.applyMaxToMarket === true ? decimalOf(filter, "maxNotional") : null;
+      if (least !== null || most !== null) notionals.push({ filter: type, least, most });
+    }
+  }
+  return { base: textOf(row, "baseAsset"), quote: textOf(row, "quoteAsset"), lots, notionals };
+}
+
+function lotFault({ lots, base }: SymbolRules, quantity: string): string | null {
+  const amount = decimal(quantity);
+  for (const { filter, least, most, step } of lots) {
+    const fault = (need: string) => `${filter}: the quantity must be ${need} ${base}, found ${quantity}`;
+    if (amount.lt(least)) return fault(`at least ${decimalText(decimal(least))}`);
+    if (decimal(most).gt("0") && amount.gt(most)) return fault(`at most ${decimalText(decimal(most))}`);
+    if (decimal(step).gt("0") && !amount.mod(step).eq("0")) return fault(`a multiple of ${decimalText(decimal(step))}`);
+  }
+  return null;
+}
+
+function notionalFault({ notionals, quote }: SymbolRules, quantity: string, price: string): string | null {
+  const value = decimal(quantity).times(price);
+  for (const { filter, least, most } of notionals) {
+    const found = `found ${quantity} at an average of ${decimalText(decimal(price))}, which is ${decimalText(value)}`;
+    if (least !== null && value.lt(least))
+      return `${filter}: the order must be worth at least ${decimalText(decimal(least))} ${quote}, ${found}`;
+    if (most !== null && value.gt(most))
+      return `${filter}: the order must be worth at most ${decimalText(decimal(most))} ${quote}, ${found}`;
+  }
+  return null;
+}
