@@ -1,23 +1,30 @@
 import type { StoredCandle } from "../core/candle.ts";
-import { decisionFault, MAX_REASON_LENGTH, type Position } from "../core/decision.ts";
+import { type Decision, decisionFault, MAX_REASON_LENGTH, type Position } from "../core/decision.ts";
 import type { DeliveryCursor } from "../core/delivery.ts";
 import { EMPTY_DIGEST, extendDigest } from "../core/digest.ts";
-import type { Log } from "../core/env.ts";
+import type { Clock, Log, Timers } from "../core/env.ts";
 import { assert } from "../core/errors.ts";
 import type { Broker } from "./broker.ts";
+import { brokerOrder } from "./broker-calls.ts";
 import { clientOrderId } from "./client-order-id.ts";
 import { decimal, decimalText } from "./decimal.ts";
 import type { BarDecisions, Decided } from "./decision-maker.ts";
 import type { Journal, OrderChange } from "./journal.ts";
-import type { CursorRow, FillRow, IntentRow } from "./journal-rows.ts";
+import type { CursorRow, FillRow, IntentRow, Refusal } from "./journal-rows.ts";
 import { fillRow, Ledger } from "./ledger.ts";
-import { brokerOrder, OrderDesk } from "./order-desk.ts";
+import { OrderDesk } from "./order-desk.ts";
+import { RiskDesk } from "./risk-desk.ts";
+import { NO_LIMITS, type Refused, type RiskLimits } from "./risk-limits.ts";
 
 export interface HandlerDeps {
   readonly journal: Journal;
   readonly broker: Broker;
   /** The venue's clock now, epoch ms; null while it is not known. */
   readonly exchangeNowMs: () => number | null;
+  /** Why nothing may be sent now ("halted: …"); null where it may. */
+  readonly halted: () => string | null;
+  readonly clock: Clock;
+  readonly timers: Timers;
   readonly log: Log;
 }
 
@@ -28,9 +35,16 @@ export interface HandlerOptions {
   readonly maxInFlightPerSymbol?: number;
   /** Orders waiting for the broker (default 1,000); one more is journaled as rejected. */
   readonly maxUnsent?: number;
+  /** Default: none. */
+  readonly limits?: RiskLimits;
 }
 
-const DEFAULTS: Required<HandlerOptions> = { maxDecisionAgeMs: 120_000, maxInFlightPerSymbol: 8, maxUnsent: 1000 };
+const DEFAULTS: Required<HandlerOptions> = {
+  maxDecisionAgeMs: 120_000,
+  maxInFlightPerSymbol: 8,
+  maxUnsent: 1000,
+  limits: NO_LIMITS,
+};
 
 /**
  * Decides each candle once. One journal transaction holds the fills due at the candle, the intents, the cursor and the
@@ -39,28 +53,23 @@ const DEFAULTS: Required<HandlerOptions> = { maxDecisionAgeMs: 120_000, maxInFli
 export class ExecutionHandler {
   readonly ledger: Ledger;
   readonly desk: OrderDesk;
-  readonly #journal: Journal;
-  readonly #broker: Broker;
-  readonly #limits: Required<HandlerOptions>;
-  #refused = 0;
+  readonly risk: RiskDesk;
+  readonly #deps: HandlerDeps;
+  readonly #options: Required<HandlerOptions>;
+  readonly #refused = new Map<Refusal, number>();
 
-  constructor(deps: HandlerDeps, options: HandlerOptions = {}) {
-    this.#journal = deps.journal;
-    this.#broker = deps.broker;
-    this.#limits = { ...DEFAULTS, ...options };
+  constructor(deps: HandlerDeps, onFault: (error: unknown) => void, options: HandlerOptions = {}) {
+    this.#deps = deps;
+    this.#options = { ...DEFAULTS, ...options };
     assert(deps.broker.mode === deps.journal.binding.mode, "the broker's mode is the journal's");
     this.ledger = new Ledger(deps.journal);
-    this.desk = new OrderDesk({ ...deps, ledger: this.ledger }, this.#limits.maxDecisionAgeMs);
+    this.risk = new RiskDesk(this.ledger, this.#options.limits);
+    this.desk = new OrderDesk({ ...deps, ledger: this.ledger, onFault }, this.#options.maxDecisionAgeMs);
   }
 
-  /** Decisions not sent because a limit on orders in flight was reached. */
-  get refused(): number {
-    return this.#refused;
-  }
-
-  /** Looks up every order that is not final, before anything goes out. Throws what stopped it. */
-  recover(): Promise<void> {
-    return this.desk.recover();
+  /** Decisions that were journaled and not sent, by what kept them from the broker. */
+  refused(refusal: Refusal): number {
+    return this.#refused.get(refusal) ?? 0;
   }
 
   /**
@@ -81,8 +90,10 @@ export class ExecutionHandler {
       `${candle.symbol}: the delivery's digest is the journal's, extended`,
     );
     const fills = this.#fillsAt(candle);
-    const decided = decide(this.ledger.book(candle.symbol).after(fills).position());
-    const intents = this.#intents(candle.symbol, decided.bars, fills.length);
+    const book = this.ledger.book(candle.symbol).after(fills);
+    const decided = decide(book.position());
+    const day = this.risk.dayAt(candle, book);
+    const intents = this.#intents(candle, decided.bars, fills);
     this.ledger.commitCandle({
       cursor: after,
       throughSeq: cursor.throughSeq,
@@ -91,77 +102,98 @@ export class ExecutionHandler {
       changes: fills.map((fill) => this.#filled(fill)),
       intents,
       saved: decided.saved,
+      day,
     });
-    this.ledger.notePrice(candle.symbol, candle.close);
-    this.desk.place(intents.filter((intent) => intent.status === "pending"));
+    this.risk.note(candle);
+    for (const { refusal } of intents) if (refusal !== null) this.#refused.set(refusal, this.refused(refusal) + 1);
+    if (intents.some(({ status }) => status === "pending")) this.desk.place(candle.symbol);
   }
 
   /** Fills of a simulation are of whole orders. */
   #fillsAt(candle: StoredCandle): readonly FillRow[] {
     const open = this.ledger.active(candle.symbol).filter((intent) => intent.status === "open");
     if (open.length === 0) return [];
-    return this.#broker.fillsAt(candle, open.map(brokerOrder)).map((fill) => {
-      const intent = this.ledger.find(candle.symbol, fill.clientOrderId);
+    const now = { exchangeMs: candle.openTime, wallMs: this.#deps.clock.nowMs() };
+    return this.#deps.broker.fillsAt(candle, open.map(brokerOrder)).map((fill) => {
+      const intent = open.find((order) => order.clientOrderId === fill.clientOrderId);
       assert(intent && decimal(fill.quantity).eq(intent.quantity), `fill ${fill.fillId} is of a whole open order`);
-      return fillRow(fill, intent, candle.openTime);
+      return fillRow(fill, intent, candle.openTime, now);
     });
   }
 
   #filled(fill: FillRow): OrderChange {
-    const intent = this.ledger.find(fill.symbol, fill.clientOrderId);
+    const intent = fill.clientOrderId === null ? null : this.ledger.find(fill.clientOrderId);
     assert(intent, `order ${fill.clientOrderId} is open`);
-    return { clientOrderId: fill.clientOrderId, status: "filled", reason: intent.reason, sentAt: intent.sentAt };
+    return { ...intent, status: "filled" };
   }
 
-  #intents(symbol: string, bars: readonly BarDecisions[], filled: number): readonly IntentRow[] {
-    let inFlight = this.ledger.active(symbol).length - filled;
-    let unsent = this.desk.unsent;
-    return bars.flatMap((bar) =>
-      bar.decisions.map((decision, ordinal): IntentRow => {
+  #intents(candle: StoredCandle, bars: readonly BarDecisions[], fills: readonly FillRow[]): readonly IntentRow[] {
+    if (bars.length === 0) return [];
+    const halted = this.#deps.halted();
+    const check = this.risk.forCandle(candle, fills);
+    const rows: IntentRow[] = [];
+    for (const bar of bars) {
+      for (const [ordinal, decision] of bar.decisions.entries()) {
         const fault = decisionFault(decision);
         assert(fault === null, `a decision reaches execution sound: ${fault}`);
-        const refusal = this.#refusal(symbol, bar, inFlight, unsent);
-        if (refusal === null) {
-          inFlight++;
-          unsent++;
-        }
-        const { storeId, mode, runner, timeframe } = this.#journal.binding;
-        const { openTime, closedAtMs } = bar;
-        return {
-          clientOrderId: clientOrderId({ storeId, mode, runner, symbol, timeframe, openTime, ordinal }),
-          symbol,
-          openTime,
-          ordinal,
-          side: decision.side,
-          quantity: decimalText(decimal(decision.quantity)),
-          status: refusal?.status ?? "pending",
-          reason: refusal?.reason ?? decision.reason?.slice(0, MAX_REASON_LENGTH) ?? null,
-          decidedAt: closedAtMs,
-          sentAt: null,
-        };
-      }),
-    );
+        const wish = { symbol: candle.symbol, side: decision.side, quantity: decimalText(decimal(decision.quantity)) };
+        const refused =
+          (halted === null ? null : ({ refusal: "halted", reason: halted } as const)) ??
+          this.#ageRefusal(bar) ??
+          this.#boundRefusal(candle.symbol, check.inFlight, check.placed) ??
+          check.refusal(wish, bar.closedAtMs);
+        if (refused === null) check.take(wish, bar.closedAtMs);
+        rows.push(this.#intent({ ...wish, bar, ordinal, decision, refused }));
+      }
+    }
+    return rows;
   }
 
-  #refusal(
-    symbol: string,
-    bar: BarDecisions,
-    inFlight: number,
-    unsent: number,
-  ): { readonly status: "expired" | "rejected"; readonly reason: string } | null {
-    if (this.desk.tooOld(bar.closedAtMs)) {
-      this.desk.noteExpired();
-      return { status: "expired", reason: `its candle closed over ${this.#limits.maxDecisionAgeMs} ms ago` };
-    }
-    const full =
-      inFlight >= this.#limits.maxInFlightPerSymbol
-        ? `refused: ${inFlight} orders of ${symbol} are in flight already`
-        : unsent >= this.#limits.maxUnsent
-          ? `refused: ${unsent} orders wait for the broker already`
-          : null;
-    if (full === null) return null;
-    this.#refused++;
-    return { status: "rejected", reason: full };
+  #intent(parts: {
+    readonly symbol: string;
+    readonly quantity: string;
+    readonly bar: BarDecisions;
+    readonly ordinal: number;
+    readonly decision: Decision;
+    readonly refused: Refused | null;
+  }): IntentRow {
+    const { storeId, mode, runner, timeframe } = this.#deps.journal.binding;
+    const { symbol, quantity, bar, ordinal, decision, refused } = parts;
+    const { openTime, closedAtMs } = bar;
+    const wish = decision.reason?.slice(0, MAX_REASON_LENGTH) ?? null;
+    return {
+      clientOrderId: clientOrderId({ storeId, mode, runner, symbol, timeframe, openTime, ordinal }),
+      symbol,
+      openTime,
+      ordinal,
+      side: decision.side,
+      quantity,
+      status: refused === null ? "pending" : refused.refusal === "age" ? "expired" : "rejected",
+      reason: refused?.reason ?? wish,
+      decidedAt: closedAtMs,
+      sentAt: null,
+      refusal: refused?.refusal ?? null,
+      wish,
+      journaledAt: this.#deps.clock.nowMs(),
+      sentWallAt: null,
+      ackAt: null,
+      ackWallAt: null,
+    };
+  }
+
+  /** An unknown clock makes a decision too old: better late than wrong. */
+  #ageRefusal(bar: BarDecisions): Refused | null {
+    if (this.desk.age(bar.closedAtMs) === "young") return null;
+    return { refusal: "age", reason: `its candle closed over ${this.#options.maxDecisionAgeMs} ms ago` };
+  }
+
+  #boundRefusal(symbol: string, inFlight: number, placed: number): Refused | null {
+    if (inFlight >= this.#options.maxInFlightPerSymbol)
+      return { refusal: "in-flight", reason: `refused: ${inFlight} orders of ${symbol} are in flight already` };
+    const unsent = this.ledger.pending + placed;
+    if (unsent >= this.#options.maxUnsent)
+      return { refusal: "queue", reason: `refused: ${unsent} orders wait for the broker already` };
+    return null;
   }
 }
 

@@ -1,12 +1,15 @@
-import type { OrderStatus } from "../core/decision.ts";
-import type { Files, OpenSqlite, SqlDatabase, SqlStatement } from "../core/env.ts";
+import type { Files, OpenSqlite, SqlDatabase, SqlValue } from "../core/env.ts";
 import { assert, FabricError, messageOf } from "../core/errors.ts";
 import type { OrderRow } from "../core/wire.ts";
 import {
   type AnchorRow,
   anchorFrom,
+  type BaselineRow,
+  baselineFrom,
   type CursorRow,
   cursorFrom,
+  type DayRow,
+  dayFrom,
   type FillRow,
   fillFrom,
   type IntentRow,
@@ -15,15 +18,14 @@ import {
   savedFrom,
 } from "./journal-rows.ts";
 import { BUSY_TIMEOUT_MS, type JournalBinding, prepareJournal } from "./journal-schema.ts";
+import { insertFill, insertIntent, prepareStatements, type Statements } from "./journal-statements.ts";
 import { orderRows } from "./orders.ts";
 
 /** A change of one order's state. */
-export interface OrderChange {
-  readonly clientOrderId: string;
-  readonly status: OrderStatus;
-  readonly reason: string | null;
-  readonly sentAt: number | null;
-}
+export type OrderChange = Pick<
+  IntentRow,
+  "clientOrderId" | "status" | "reason" | "sentAt" | "sentWallAt" | "ackAt" | "ackWallAt"
+>;
 
 /** Everything one candle leads to: written as one transaction, or not at all. */
 export interface CandleEntry {
@@ -36,7 +38,22 @@ export interface CandleEntry {
   readonly intents: readonly IntentRow[];
   /** The strategy's state after the candle, where it saves it. */
   readonly saved: string | null;
+  /** The day's row, where the candle began the day or reached its loss. */
+  readonly day: DayRow | null;
 }
+
+/** What a reconciliation settles, written as one transaction. */
+export interface Settlement {
+  readonly baseline: readonly BaselineRow[];
+  readonly adjustments: readonly FillRow[];
+  /** Differences with the venue that were accepted: they are not told again. */
+  readonly waived: readonly { readonly kind: WaivedKind; readonly id: string }[];
+  /** Exchange time before which everything is settled, epoch ms. */
+  readonly throughMs: number;
+}
+
+/** A venue's open order that the journal does not know, and a journaled fill that the venue does not know. */
+export type WaivedKind = "order" | "fill";
 
 /** The journal could not be written. Nothing has advanced, and nothing more may be sent: restart once the cause is gone. */
 export class JournalHalted extends FabricError {
@@ -62,9 +79,9 @@ export function journalPath(dataFolder: string, runner: string): string {
 }
 
 /**
- * Opens (or makes) the runner's journal under the data folder. The caller holds the runner's name lock: one writer. Throws
- * FabricError "config" for another schema version, "refused" where it is bound to something else, "io" where it cannot be
- * written. Blocks: every write waits for the disk (WAL, synchronous = FULL).
+ * Opens (or makes) the runner's journal under the data folder, carrying an older version over. The caller holds the runner's
+ * name lock: one writer. Throws FabricError "config" for a newer schema version, "refused" where it is bound to something else,
+ * "io" where it cannot be written. Blocks: every write waits for the disk (WAL, synchronous = FULL).
  */
 export function openJournal(deps: JournalDeps, dataFolder: string, binding: JournalBinding): Journal {
   deps.files.makeFolder(journalFolder(dataFolder));
@@ -90,7 +107,7 @@ export class Journal {
   readonly binding: JournalBinding;
   readonly #database: SqlDatabase;
   readonly #payload: string;
-  readonly #sql: ReturnType<typeof prepareStatements>;
+  readonly #sql: Statements;
   #halted: JournalHalted | null = null;
   #closed = false;
 
@@ -129,12 +146,13 @@ export class Journal {
   writeCandle(entry: CandleEntry): void {
     const { cursor } = entry;
     this.#write(`candle ${cursor.symbol} ${cursor.lastOpenTime}`, () => {
-      for (const fill of entry.fills) this.#insertFill(fill);
+      for (const fill of entry.fills) insertFill(this.#sql, fill);
       for (const change of entry.changes) this.#change(change);
-      for (const intent of entry.intents) this.#insertIntent(intent);
+      for (const intent of entry.intents) insertIntent(this.#sql, intent, this.#payload);
       if (entry.anchor) this.#sql.anchor.run(entry.anchor.symbol, entry.anchor.openTime, entry.anchor.commitSeq);
       this.#sql.cursor.run(cursor.symbol, cursor.lastOpenTime, cursor.digest, cursor.delivered, cursor.commitSeq);
       this.#sql.meta.run("throughSeq", String(entry.throughSeq));
+      if (entry.day) this.#sql.day.run(entry.day.day, entry.day.equity, entry.day.hitAt);
       if (entry.saved !== null)
         this.#sql.saved.run(cursor.symbol, cursor.lastOpenTime, cursor.digest, cursor.delivered, entry.saved);
     });
@@ -143,9 +161,33 @@ export class Journal {
   /** What became known of one order, with the fills that are new. */
   writeOrder(change: OrderChange, fills: readonly FillRow[]): void {
     this.#write(`order ${change.clientOrderId}`, () => {
-      for (const fill of fills) this.#insertFill(fill);
+      for (const fill of fills) insertFill(this.#sql, fill);
       this.#change(change);
     });
+  }
+
+  settle(settlement: Settlement): void {
+    this.#write("the reconciliation", () => {
+      for (const { symbol, quantity } of settlement.baseline) this.#sql.baseline.run(symbol, quantity);
+      for (const fill of settlement.adjustments) insertFill(this.#sql, fill);
+      for (const { kind, id } of settlement.waived) this.#sql.waive.run(kind, id);
+      this.#sql.meta.run("settledThrough", String(settlement.throughMs));
+    });
+  }
+
+  /** Exchange time before which journal and venue were found to agree, epoch ms; null before the first reconciliation. */
+  settledThrough(): number | null {
+    return this.#metaNumber("settledThrough");
+  }
+
+  /** What the account held before the runner's first order, by symbol; empty before the first reconciliation. */
+  baseline(): ReadonlyMap<string, string> {
+    const rows = this.#database.prepare("SELECT * FROM baseline").all().map(baselineFrom);
+    return new Map(rows.map(({ symbol, quantity }) => [symbol, quantity]));
+  }
+
+  isWaived(kind: WaivedKind, id: string): boolean {
+    return this.#get("SELECT 1 AS found FROM waived WHERE kind = ? AND id = ?", kind, id) !== undefined;
   }
 
   cursors(): readonly CursorRow[] {
@@ -153,13 +195,19 @@ export class Journal {
   }
 
   anchor(symbol: string): AnchorRow | null {
-    const row = this.#database.prepare("SELECT * FROM anchor WHERE symbol = ?").get(symbol);
+    const row = this.#get("SELECT * FROM anchor WHERE symbol = ?", symbol);
     return row ? anchorFrom(row) : null;
   }
 
   savedState(symbol: string): SavedRow | null {
-    const row = this.#database.prepare("SELECT * FROM strategy_state WHERE symbol = ?").get(symbol);
+    const row = this.#get("SELECT * FROM strategy_state WHERE symbol = ?", symbol);
     return row ? savedFrom(row) : null;
+  }
+
+  /** The newest day that began; null before the first candle. */
+  newestDay(): DayRow | null {
+    const row = this.#get("SELECT * FROM day ORDER BY day DESC LIMIT 1");
+    return row ? dayFrom(row) : null;
   }
 
   /** Orders that are not final, in the order they were decided. Bounded by the handler's limits on what is in flight. */
@@ -168,7 +216,19 @@ export class Journal {
     return this.#database.prepare(sql).all().map(intentFrom);
   }
 
-  /** Every fill of a symbol in the order in which decisions saw them, read page by page. */
+  /** Any order, final or not; null where the journal does not know the id. */
+  intent(clientOrderId: string): IntentRow | null {
+    const row = this.#get("SELECT * FROM intent WHERE client_order_id = ?", clientOrderId);
+    return row ? intentFrom(row) : null;
+  }
+
+  /** Decisions with a time in (`after`, `through`] that nothing kept from the broker. */
+  decidedBetween(after: number, through: number): number {
+    const sql = "SELECT count(*) AS n FROM intent WHERE refusal IS NULL AND decided_at > ? AND decided_at <= ?";
+    return Number(this.#get(sql, after, through)?.n);
+  }
+
+  /** Every fill and adjustment of a symbol in the order in which decisions saw them, read page by page. */
   *fillsOf(symbol: string): Generator<FillRow> {
     const page = this.#database.prepare(
       "SELECT rowid AS at, * FROM fill WHERE symbol = ? AND rowid > ? ORDER BY rowid LIMIT ?",
@@ -181,8 +241,24 @@ export class Journal {
     }
   }
 
-  hasFill(fillId: string): boolean {
-    return this.#sql.hasFill.get(fillId) !== undefined;
+  fillsOfOrder(clientOrderId: string): readonly FillRow[] {
+    const sql = "SELECT * FROM fill WHERE client_order_id = ? ORDER BY rowid";
+    return this.#database.prepare(sql).all(clientOrderId).map(fillFrom);
+  }
+
+  /** Fills of the orders handed to the broker at or after that exchange time. */
+  fillsSentSince(sentAt: number): readonly FillRow[] {
+    const sql = "SELECT f.* FROM intent i JOIN fill f USING (client_order_id) WHERE i.sent_at >= ? ORDER BY f.rowid";
+    return this.#database.prepare(sql).all(sentAt).map(fillFrom);
+  }
+
+  fill(fillId: string): FillRow | null {
+    const row = this.#get("SELECT * FROM fill WHERE fill_id = ?", fillId);
+    return row ? fillFrom(row) : null;
+  }
+
+  adjustmentCount(): number {
+    return Number(this.#get("SELECT count(*) AS n FROM fill WHERE client_order_id IS NULL")?.n);
   }
 
   symbolsWithFills(): readonly string[] {
@@ -225,58 +301,17 @@ export class Journal {
     }
   }
 
-  #insertIntent(intent: IntentRow): void {
-    this.#sql.intent.run(
-      intent.clientOrderId,
-      intent.symbol,
-      intent.openTime,
-      intent.ordinal,
-      intent.side,
-      intent.quantity,
-      intent.status,
-      intent.reason,
-      intent.decidedAt,
-      intent.sentAt,
-      this.#payload,
-    );
-  }
-
-  #insertFill(fill: FillRow): void {
-    this.#sql.fill.run(
-      fill.fillId,
-      fill.clientOrderId,
-      fill.symbol,
-      fill.side,
-      fill.candleOpenTime,
-      fill.price,
-      fill.quantity,
-      fill.fee,
-    );
-  }
-
   #change(change: OrderChange): void {
-    this.#sql.change.run(change.status, change.reason, change.sentAt, change.clientOrderId);
+    const { status, reason, sentAt, sentWallAt, ackAt, ackWallAt, clientOrderId } = change;
+    this.#sql.change.run(status, reason, sentAt, sentWallAt, ackAt, ackWallAt, clientOrderId);
+  }
+
+  #get(sql: string, ...values: readonly SqlValue[]): Readonly<Record<string, SqlValue>> | undefined {
+    return this.#database.prepare(sql).get(...values);
   }
 
   #metaNumber(key: string): number | null {
-    const row = this.#database.prepare("SELECT value FROM meta WHERE key = ?").get(key);
+    const row = this.#get("SELECT value FROM meta WHERE key = ?", key);
     return row ? Number(row.value) : null;
   }
 }
-
-function prepareStatements(database: SqlDatabase): Statements {
-  return {
-    meta: database.prepare("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)"),
-    cursor: database.prepare("INSERT OR REPLACE INTO cursor VALUES (?, ?, ?, ?, ?)"),
-    anchor: database.prepare("INSERT INTO anchor VALUES (?, ?, ?)"),
-    intent: database.prepare("INSERT INTO intent VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
-    fill: database.prepare("INSERT INTO fill VALUES (?, ?, ?, ?, ?, ?, ?, ?)"),
-    saved: database.prepare("INSERT OR REPLACE INTO strategy_state VALUES (?, ?, ?, ?, ?)"),
-    change: database.prepare("UPDATE intent SET status = ?, reason = ?, sent_at = ? WHERE client_order_id = ?"),
-    hasFill: database.prepare("SELECT 1 AS found FROM fill WHERE fill_id = ?"),
-  };
-}
-
-type Statements = Readonly<
-  Record<"meta" | "cursor" | "anchor" | "intent" | "fill" | "saved" | "change" | "hasFill", SqlStatement>
->;

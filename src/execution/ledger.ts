@@ -4,13 +4,23 @@ import { assert } from "../core/errors.ts";
 import { MINUTE_MS } from "../core/time.ts";
 import type { OrderRow, PositionRow } from "../core/wire.ts";
 import type { BrokerFill } from "./broker.ts";
-import { decimal } from "./decimal.ts";
-import type { CandleEntry, Journal, OrderChange } from "./journal.ts";
-import type { CursorRow, FillRow, IntentRow } from "./journal-rows.ts";
+import { type DecimalValue, decimal, decimalOfPrice } from "./decimal.ts";
+import type { CandleEntry, Journal, OrderChange, Settlement } from "./journal.ts";
+import type { CursorRow, DayRow, FillRow, IntentRow } from "./journal-rows.ts";
+import { isFinal, type KnownOrder } from "./order-news.ts";
 import { PositionBook } from "./position-book.ts";
 
 /** Orders shown in telemetry. */
 const NEWEST_ORDERS = 50;
+
+/** What changes of an order; the rest stays. */
+export type OrderPatch = { readonly status: OrderStatus } & Partial<Omit<OrderChange, "clientOrderId" | "status">>;
+
+/** When fills become known: exchange time (null while it is not known) and wall time, epoch ms. */
+export interface Moment {
+  readonly exchangeMs: number | null;
+  readonly wallMs: number;
+}
 
 /**
  * What the journal says, held in memory: cursors, positions and the orders that are not final. It changes only after the
@@ -22,16 +32,26 @@ export class Ledger {
   readonly #books = new Map<string, PositionBook>();
   readonly #active = new Map<string, Map<string, IntentRow>>();
   readonly #lastPrices = new Map<string, number>();
+  /** Profit and loss by symbol at its last price, and their sum. */
+  readonly #equities = new Map<string, DecimalValue>();
+  #equity = decimal("0");
+  #pending = 0;
+  #day: DayRow | null;
   #throughSeq: number;
 
   constructor(journal: Journal) {
     this.#journal = journal;
     this.#throughSeq = journal.throughSeq();
+    this.#day = journal.newestDay();
     for (const cursor of journal.cursors()) this.#cursors.set(cursor.symbol, cursor);
     for (const symbol of journal.symbolsWithFills()) {
       let book = new PositionBook(symbol);
-      for (const fill of journal.fillsOf(symbol)) book = book.after([fill]);
-      this.#books.set(symbol, book);
+      for (const fill of journal.fillsOf(symbol)) {
+        book = book.after([fill]);
+        // Until its newest close is known.
+        this.#lastPrices.set(symbol, Number(fill.price));
+      }
+      this.#setBook(book);
     }
     for (const intent of journal.activeIntents()) this.#keep(intent);
   }
@@ -68,12 +88,40 @@ export class Ledger {
     return [...(this.#active.get(symbol)?.values() ?? [])];
   }
 
-  allActive(): readonly IntentRow[] {
-    return [...this.#active.keys()].flatMap((symbol) => this.active(symbol));
+  /** Symbols with orders that are not final. */
+  activeSymbols(): readonly string[] {
+    return [...this.#active.keys()];
   }
 
-  find(symbol: string, clientOrderId: string): IntentRow | null {
-    return this.#active.get(symbol)?.get(clientOrderId) ?? null;
+  /** Orders that wait for the broker. */
+  get pending(): number {
+    return this.#pending;
+  }
+
+  /** An order as it stands, final or not; null where the journal does not know it. */
+  find(clientOrderId: string): IntentRow | null {
+    for (const orders of this.#active.values()) {
+      const intent = orders.get(clientOrderId);
+      if (intent) return intent;
+    }
+    return this.#journal.intent(clientOrderId);
+  }
+
+  /** An order with what was filled of it; null where the journal does not know it. */
+  known(clientOrderId: string): KnownOrder | null {
+    const intent = this.find(clientOrderId);
+    if (!intent) return null;
+    return {
+      intent,
+      fills: this.#journal.fillsOfOrder(clientOrderId),
+      fill: (fillId) => this.#journal.fill(fillId),
+    };
+  }
+
+  /** How much of an order was filled so far. Asks the journal. */
+  filledOf(clientOrderId: string): DecimalValue {
+    const fills = this.#journal.fillsOfOrder(clientOrderId);
+    return fills.reduce((sum, fill) => sum.plus(fill.quantity), decimal("0"));
   }
 
   positionRows(): readonly PositionRow[] {
@@ -85,9 +133,34 @@ export class Ledger {
     return this.#journal.newestOrders(NEWEST_ORDERS);
   }
 
-  /** A price for unrealised PnL; not journaled. */
+  lastPrice(symbol: string): number | null {
+    return this.#lastPrices.get(symbol) ?? null;
+  }
+
+  /** The symbol's newest close, for profit and loss; not journaled. */
   notePrice(symbol: string, price: number): void {
     this.#lastPrices.set(symbol, price);
+    const book = this.#books.get(symbol);
+    if (book) this.#revalue(book);
+  }
+
+  /** Profit and loss of all symbols, realised and not, each at its newest close. Exact, quote asset. */
+  get equity(): DecimalValue {
+    return this.#equity;
+  }
+
+  /** The same with one symbol's book and price replaced. */
+  equityWith(book: PositionBook, price: number): DecimalValue {
+    return this.#equity.minus(this.#equities.get(book.symbol) ?? "0").plus(book.equity(decimalOfPrice(price)));
+  }
+
+  get day(): DayRow | null {
+    return this.#day;
+  }
+
+  /** Decisions with a time in (`after`, `through`] that nothing kept from the broker. */
+  decidedBetween(after: number, through: number): number {
+    return this.#journal.decidedBetween(after, through);
   }
 
   /** Throws JournalHalted; then nothing has changed. */
@@ -96,58 +169,90 @@ export class Ledger {
     const { symbol } = entry.cursor;
     this.#cursors.set(symbol, entry.cursor);
     this.#throughSeq = Math.max(entry.throughSeq, this.#throughSeq);
-    if (entry.fills.length > 0) this.#books.set(symbol, this.book(symbol).after(entry.fills));
+    if (entry.day) this.#day = entry.day;
+    if (entry.fills.length > 0) this.#setBook(this.book(symbol).after(entry.fills));
     for (const change of entry.changes) this.#apply(symbol, change);
     for (const intent of entry.intents) this.#keep(intent);
   }
 
   /**
-   * What became known of an order. Fills journaled before are left out; the others count from the symbol's next minute on.
-   * Throws JournalHalted; then nothing has changed.
+   * What became known of an order, with its fills that are new; they count from the symbol's next minute on. Throws
+   * JournalHalted; then nothing has changed.
    */
-  changeOrder(
-    intent: IntentRow,
-    status: OrderStatus,
-    more: { readonly reason?: string; readonly sentAt?: number | null; readonly fills?: readonly BrokerFill[] } = {},
-  ): void {
-    const change: OrderChange = {
-      clientOrderId: intent.clientOrderId,
-      status,
-      reason: more.reason ?? intent.reason,
-      sentAt: more.sentAt === undefined ? intent.sentAt : more.sentAt,
-    };
-    const fresh = (more.fills ?? []).filter((fill) => !this.#journal.hasFill(fill.fillId));
-    const candleOpenTime = (this.#cursors.get(intent.symbol)?.lastOpenTime ?? intent.openTime) + MINUTE_MS;
-    const fills = fresh.map((fill) => fillRow(fill, intent, candleOpenTime));
+  changeOrder(intent: IntentRow, patch: OrderPatch, fresh: readonly BrokerFill[], now: Moment): void {
+    const { clientOrderId, symbol } = intent;
+    const { reason, sentAt, sentWallAt, ackAt, ackWallAt } = intent;
+    const change: OrderChange = { clientOrderId, reason, sentAt, sentWallAt, ackAt, ackWallAt, ...patch };
+    const candleOpenTime = this.nextMinute(symbol) ?? intent.openTime + MINUTE_MS;
+    const fills = fresh.map((fill) => fillRow(fill, intent, candleOpenTime, now));
     this.#journal.writeOrder(change, fills);
-    if (fills.length > 0) this.#books.set(intent.symbol, this.book(intent.symbol).after(fills));
-    this.#apply(intent.symbol, change);
+    if (fills.length > 0) this.#setBook(this.book(symbol).after(fills));
+    this.#apply(symbol, change, intent);
+  }
+
+  /** What a reconciliation settles. Throws JournalHalted; then nothing has changed. */
+  settle(settlement: Settlement): void {
+    this.#journal.settle(settlement);
+    for (const fill of settlement.adjustments) {
+      if (!this.#lastPrices.has(fill.symbol)) this.#lastPrices.set(fill.symbol, Number(fill.price));
+      this.#setBook(this.book(fill.symbol).after([fill]));
+    }
+  }
+
+  /** openTime of the minute that follows the symbol's newest candle; null before its first. */
+  nextMinute(symbol: string): number | null {
+    const cursor = this.#cursors.get(symbol);
+    return cursor ? cursor.lastOpenTime + MINUTE_MS : null;
+  }
+
+  #setBook(book: PositionBook): void {
+    this.#books.set(book.symbol, book);
+    this.#revalue(book);
+  }
+
+  #revalue(book: PositionBook): void {
+    const price = this.#lastPrices.get(book.symbol);
+    const equity = book.equity(price === undefined ? decimal("0") : decimalOfPrice(price));
+    this.#equity = this.#equity.minus(this.#equities.get(book.symbol) ?? "0").plus(equity);
+    this.#equities.set(book.symbol, equity);
   }
 
   #keep(intent: IntentRow): void {
-    if (!isActive(intent.status)) return;
+    if (isFinal(intent.status)) return;
     const orders = this.#active.get(intent.symbol) ?? new Map<string, IntentRow>();
+    if (orders.get(intent.clientOrderId)?.status === "pending") this.#pending--;
+    if (intent.status === "pending") this.#pending++;
     this.#active.set(intent.symbol, orders.set(intent.clientOrderId, intent));
   }
 
-  #apply(symbol: string, change: OrderChange): void {
+  #apply(symbol: string, change: OrderChange, revived: IntentRow | null = null): void {
     const orders = this.#active.get(symbol);
-    const intent = orders?.get(change.clientOrderId);
-    assert(orders && intent, `order ${change.clientOrderId} changes while it is not final`);
-    if (isActive(change.status)) orders.set(change.clientOrderId, { ...intent, ...change });
-    else orders.delete(change.clientOrderId);
-    if (orders.size === 0) this.#active.delete(symbol);
+    const intent = orders?.get(change.clientOrderId) ?? revived;
+    assert(intent, `order ${change.clientOrderId} changes while it is known`);
+    if (!isFinal(change.status)) this.#keep({ ...intent, ...change });
+    else if (orders?.delete(change.clientOrderId)) {
+      if (intent.status === "pending") this.#pending--;
+      if (orders.size === 0) this.#active.delete(symbol);
+    }
   }
 }
 
 /** A broker's fill of an order as the journal keeps it. */
-export function fillRow(fill: BrokerFill, intent: IntentRow, candleOpenTime: number): FillRow {
+export function fillRow(fill: BrokerFill, intent: IntentRow, candleOpenTime: number, now: Moment): FillRow {
   assert(fill.clientOrderId === intent.clientOrderId, `fill ${fill.fillId} belongs to ${intent.clientOrderId}`);
-  const { symbol, side } = intent;
   assert(decimal(fill.quantity).gt("0") && decimal(fill.price).gt("0"), `fill ${fill.fillId} is above zero`);
-  return { ...fill, symbol, side, candleOpenTime };
-}
-
-function isActive(status: OrderStatus): boolean {
-  return status === "pending" || status === "unknown" || status === "open";
+  return {
+    fillId: fill.fillId,
+    clientOrderId: fill.clientOrderId,
+    symbol: intent.symbol,
+    side: intent.side,
+    candleOpenTime,
+    price: fill.price,
+    quantity: fill.quantity,
+    fee: fill.fee,
+    baseFee: fill.baseFee ?? null,
+    filledAt: fill.timeMs ?? now.exchangeMs,
+    journaledAt: now.wallMs,
+    reason: null,
+  };
 }

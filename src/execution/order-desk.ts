@@ -1,25 +1,41 @@
-import type { Log } from "../core/env.ts";
+import type { Clock, Log, Timer, Timers } from "../core/env.ts";
 import { messageOf } from "../core/errors.ts";
-import type { Broker, BrokerFill, BrokerOrder, LookupOutcome, SubmitOutcome } from "./broker.ts";
-import { decimal } from "./decimal.ts";
+import type { Broker, BrokerReport } from "./broker.ts";
+import { lookUpOrder, submitOrder } from "./broker-calls.ts";
+import { DeskCounts } from "./desk-counts.ts";
 import type { IntentRow } from "./journal-rows.ts";
-import type { Ledger } from "./ledger.ts";
-import { recoveryStep } from "./order-recovery.ts";
+import type { Ledger, OrderPatch } from "./ledger.ts";
+import { LookupBackoff } from "./lookup-backoff.ts";
+import { NewsTaker } from "./news-taker.ts";
+import { isFinal, type OrderNews } from "./order-news.ts";
+import { type DecisionAge, recoveryStep } from "./order-recovery.ts";
 
 export interface DeskDeps {
   readonly ledger: Ledger;
   readonly broker: Broker;
   /** The venue's clock now, epoch ms; null while it is not known. */
   readonly exchangeNowMs: () => number | null;
+  /** Why nothing may be sent now; null where it may. */
+  readonly halted: () => string | null;
+  /** Told once what stopped the desk. */
+  readonly onFault: (error: unknown) => void;
+  readonly clock: Clock;
+  readonly timers: Timers;
   readonly log: Log;
 }
 
-export interface DeskCounters {
-  readonly sent: number;
-  readonly rejected: number;
-  readonly expired: number;
-  readonly unknown: number;
-  readonly lost: number;
+/** Orders that wait for a busy venue, or for its clock, are looked at this often: one that has become too old expires. */
+const WAITING_LOOK_MS = 1000;
+const CLOCK_LOOK_MS = 100;
+
+/** One symbol's way to the broker. */
+interface Lane {
+  readonly symbol: string;
+  working: Promise<void> | null;
+  /** Ids to be looked up before anything else. */
+  readonly due: Set<string>;
+  timer: Timer | null;
+  readonly lookups: LookupBackoff;
 }
 
 /**
@@ -28,179 +44,298 @@ export interface DeskCounters {
  * either certainly unsent (`pending`) or to be looked up, never sent twice. What waits here is bounded by the handler's limits.
  */
 export class OrderDesk {
-  readonly #ledger: Ledger;
-  readonly #broker: Broker;
-  readonly #exchangeNowMs: () => number | null;
-  readonly #log: Log;
+  readonly #deps: DeskDeps;
   readonly #maxDecisionAgeMs: number;
-  readonly #chains = new Map<string, Promise<void>>();
-  readonly #counters = { sent: 0, rejected: 0, expired: 0, unknown: 0, lost: 0 };
-  #unsent = 0;
+  readonly #news: NewsTaker;
+  readonly #lanes = new Map<string, Lane>();
+  readonly counts = new DeskCounts();
+  /** Orders of before this life, until they were looked up. */
+  readonly #unseen = new Set<string>();
+  #released = false;
+  #pausedUntilMs = 0;
+  #closed = false;
   #fault: unknown = null;
 
   constructor(deps: DeskDeps, maxDecisionAgeMs: number) {
-    this.#ledger = deps.ledger;
-    this.#broker = deps.broker;
-    this.#exchangeNowMs = deps.exchangeNowMs;
-    this.#log = deps.log;
+    this.#deps = deps;
     this.#maxDecisionAgeMs = maxDecisionAgeMs;
+    this.#news = new NewsTaker(deps, this.counts);
+    deps.broker.follow((report) => this.#onReport(report));
   }
 
-  /** Orders placed and not yet handed to the broker. */
-  get unsent(): number {
-    return this.#unsent;
-  }
-
-  /** What stopped the desk (a halted journal, or a bug); null while it works. Nothing is sent after it. */
+  /** What stopped the desk (a halted journal, a contradiction, or a bug); null while it works. Nothing is sent after it. */
   get fault(): unknown {
     return this.#fault;
   }
 
-  counters(): DeskCounters {
-    return { ...this.#counters };
+  /** A decision's age. A simulation's is always young: it catches up. */
+  age(decidedAtMs: number): DecisionAge {
+    if (this.#deps.broker.catchesUp) return "young";
+    const now = this.#deps.exchangeNowMs();
+    return now === null ? "untold" : now - decidedAtMs > this.#maxDecisionAgeMs ? "old" : "young";
   }
 
-  /** Whether a decision of that time is too old to be sent now. An unknown clock makes it so: better late than wrong. */
-  tooOld(decidedAtMs: number): boolean {
-    if (this.#broker.catchesUp) return false;
-    const now = this.#exchangeNowMs();
-    return now === null || now - decidedAtMs > this.#maxDecisionAgeMs;
+  /** Takes the symbol's journaled `pending` orders to the broker in the background. Never throws. */
+  place(symbol: string): void {
+    this.#work(symbol);
   }
 
-  /** Counts a decision that was journaled as expired and never came here. */
-  noteExpired(): void {
-    this.#counters.expired++;
-  }
-
-  /** Takes journaled `pending` orders to the broker in the background. Never throws. */
-  place(intents: readonly IntentRow[]): void {
-    for (const { symbol, clientOrderId } of intents) {
-      this.#unsent++;
-      this.#enqueue(symbol, async () => {
-        this.#unsent--;
-        const intent = this.#ledger.find(symbol, clientOrderId);
-        if (intent?.status !== "pending") return;
-        if (this.tooOld(intent.decidedAt)) this.#expire(intent);
-        else await this.#send(intent);
-      });
-    }
-  }
-
-  /** Asks the broker, in the background, for the symbol's orders whose outcome is open; nothing where its queue is busy. */
+  /** Asks the broker, in the background, for the symbol's orders whose outcome is open; at most once a second. */
   reconcile(symbol: string): void {
-    if (this.#chains.has(symbol)) return;
-    for (const intent of this.#ledger.active(symbol)) {
-      this.#enqueue(symbol, () => this.#resolve(intent));
-    }
+    const lane = this.#lanes.get(symbol);
+    if (!lane || lane.working !== null) return;
+    if (lane.lookups.mayAsk(this.#deps.clock.monotonicMs())) this.#lookUpAll(lane);
   }
 
-  /** At start, before anything is sent: every order that is not final is looked up by its id. Throws what stopped it. */
+  /**
+   * At start: every order that is not final is looked up by its id. Nothing goes out before `release`. Throws what stopped it.
+   */
   async recover(): Promise<void> {
-    for (const intent of this.#ledger.allActive()) {
-      // A simulation's open orders live in the journal alone: there is nobody to ask.
-      if (this.#broker.catchesUp && intent.status === "open") continue;
-      this.#enqueue(intent.symbol, () => this.#resolve(intent));
+    for (const symbol of this.#deps.ledger.activeSymbols()) {
+      for (const { clientOrderId, status } of this.#deps.ledger.active(symbol)) {
+        // A simulation's open orders live in the journal alone: there is nobody to ask.
+        if (this.#deps.broker.catchesUp && status === "open") continue;
+        this.#laneOf(symbol).due.add(clientOrderId);
+        this.#unseen.add(clientOrderId);
+      }
+      this.#work(symbol);
     }
     await this.idle();
   }
 
-  /** Resolves once everything placed so far is done. Throws what stopped the desk. */
+  /** From now on orders go out. */
+  release(): void {
+    this.#released = true;
+    for (const symbol of this.#deps.ledger.activeSymbols()) this.#work(symbol);
+  }
+
+  /** Takes what the broker says of an order; false where the journal does not know it. Throws JournalHalted, TradingHalt. */
+  learn(clientOrderId: string, news: OrderNews): boolean {
+    const taken = this.#news.take(clientOrderId, news);
+    const intent = taken === "changed" ? this.#deps.ledger.find(clientOrderId) : null;
+    if (intent && !isFinal(intent.status)) {
+      // What is open, open again, or not told in full, is to be asked for.
+      this.#askSoon(intent.symbol);
+      this.#work(intent.symbol);
+    }
+    return taken !== "unknown";
+  }
+
+  /** Resolves once everything placed so far is done or waits for a timer. Throws what stopped the desk. */
   async idle(): Promise<void> {
-    while (this.#chains.size > 0) await Promise.all(this.#chains.values());
+    for (;;) {
+      const working = [...this.#lanes.values()].flatMap(({ working }) => (working === null ? [] : [working]));
+      if (working.length === 0) break;
+      await Promise.all(working);
+    }
     if (this.#fault !== null) throw this.#fault;
   }
 
-  #enqueue(symbol: string, run: () => Promise<void>): void {
-    const chain = (this.#chains.get(symbol) ?? Promise.resolve())
-      .then(() => (this.#fault === null ? run() : undefined))
-      .catch((error: unknown) => {
-        this.#fault ??= error;
-        this.#log.error(`Orders have stopped: ${messageOf(error)}`);
-      })
+  /** Nothing is asked, sent or taken in any more. Idempotent. */
+  close(): void {
+    this.#closed = true;
+    for (const lane of this.#lanes.values()) lane.timer?.cancel();
+  }
+
+  #laneOf(symbol: string): Lane {
+    const lane = this.#lanes.get(symbol) ?? {
+      symbol,
+      working: null,
+      due: new Set<string>(),
+      timer: null,
+      lookups: new LookupBackoff(this.#deps.clock.monotonicMs()),
+    };
+    this.#lanes.set(symbol, lane);
+    return lane;
+  }
+
+  #askSoon(symbol: string): void {
+    this.#laneOf(symbol).lookups.reset(this.#deps.clock.monotonicMs());
+  }
+
+  /** Starts the symbol's lane where it rests. */
+  #work(symbol: string): void {
+    const lane = this.#laneOf(symbol);
+    if (lane.working !== null || this.#closed) return;
+    lane.timer?.cancel();
+    lane.timer = null;
+    lane.working = this.#clear(lane)
+      .catch((error: unknown) => this.#stop(error))
       .then(() => {
-        if (this.#chains.get(symbol) === chain) this.#chains.delete(symbol);
+        lane.working = null;
+        this.#rest(lane);
       });
-    this.#chains.set(symbol, chain);
+  }
+
+  async #clear(lane: Lane): Promise<void> {
+    while (this.#fault === null && !this.#closed) {
+      const [id] = lane.due;
+      if (id !== undefined) {
+        lane.due.delete(id);
+        await this.#resolve(id);
+        continue;
+      }
+      const next = this.#released ? this.#nextPending(lane.symbol) : null;
+      if (next === null || !(await this.#dispatch(next))) return;
+    }
+  }
+
+  /** The oldest order that waits for the broker; nothing where one of before this life was not looked up yet. */
+  #nextPending(symbol: string): IntentRow | null {
+    const next = this.#deps.ledger.active(symbol).find(({ status }) => status === "pending");
+    return next && !this.#unseen.has(next.clientOrderId) ? next : null;
+  }
+
+  /** Sends or ends one pending order; false where it has to wait. */
+  async #dispatch(intent: IntentRow): Promise<boolean> {
+    const halted = this.#deps.halted();
+    if (halted !== null) {
+      this.counts.halted++;
+      this.#change(intent, { status: "rejected", reason: halted });
+      return true;
+    }
+    const age = this.age(intent.decidedAt);
+    if (age === "old") {
+      this.counts.expired++;
+      this.#change(intent, { status: "expired", reason: "its candle closed too long ago to be sent" });
+      return true;
+    }
+    if (age === "untold" || this.#deps.clock.monotonicMs() < this.#pausedUntilMs) return false;
+    await this.#send(intent);
+    return true;
   }
 
   async #send(intent: IntentRow): Promise<void> {
-    const sentAt = this.#exchangeNowMs() ?? intent.decidedAt;
-    this.#ledger.changeOrder(intent, "unknown", { sentAt });
-    this.#counters.sent++;
-    const outcome = await this.#submit(intent);
-    const sent: IntentRow = { ...intent, status: "unknown", sentAt };
+    const { exchangeMs, wallMs } = this.#news.now();
+    this.#change(intent, { status: "unknown", sentAt: exchangeMs ?? intent.decidedAt, sentWallAt: wallMs });
+    this.counts.sent++;
+    const outcome = await submitOrder(this.#deps.broker, intent);
+    if (this.#closed) return;
     if (outcome.type === "accepted") {
-      this.#ledger.changeOrder(sent, statusAfter(intent, outcome.fills), { fills: outcome.fills });
-    } else if (outcome.type === "rejected") {
-      this.#counters.rejected++;
-      this.#ledger.changeOrder(sent, "rejected", { reason: outcome.reason });
-    } else {
-      this.#counters.unknown++;
-      this.#log.warn(`Order ${intent.clientOrderId} has an unknown outcome: ${outcome.reason}`);
+      this.learn(intent.clientOrderId, { status: "open", reason: null, fills: outcome.fills, whole: false });
+    } else if (outcome.type === "rejected") this.#refused(intent, outcome.reason);
+    else if (outcome.type === "busy") this.#takeBack(intent, outcome.reason, outcome.retryAfterMs);
+    else {
+      this.counts.unknown++;
+      this.#deps.log.warn(`Order ${intent.clientOrderId} has an unknown outcome: ${outcome.reason}`);
     }
+    this.#askSoon(intent.symbol);
   }
 
-  async #resolve(seen: IntentRow): Promise<void> {
-    const intent = this.#ledger.find(seen.symbol, seen.clientOrderId);
+  /** The venue refused it, unless a push has told otherwise meanwhile: then the look-up decides. */
+  #refused(intent: IntentRow, reason: string): void {
+    const now = this.#deps.ledger.find(intent.clientOrderId)?.status;
+    if (now === "unknown") this.learn(intent.clientOrderId, { status: "rejected", reason, fills: [], whole: false });
+    else
+      this.#deps.log.warn(`The venue refused order ${intent.clientOrderId}, which it had told to be ${now}: ${reason}`);
+  }
+
+  /** The venue certainly did not take it: it waits again, unless a push has told otherwise meanwhile. */
+  #takeBack(intent: IntentRow, reason: string, retryAfterMs: number): void {
+    this.counts.busy++;
+    this.#pausedUntilMs = Math.max(this.#pausedUntilMs, this.#deps.clock.monotonicMs() + Math.max(0, retryAfterMs));
+    const now = this.#deps.ledger.find(intent.clientOrderId);
+    if (now?.status !== "unknown") return;
+    this.#deps.log.warn(`The venue is busy (${reason}): order ${intent.clientOrderId} waits ${retryAfterMs} ms`);
+    this.#change(now, { status: "pending", sentAt: null, sentWallAt: null });
+  }
+
+  async #resolve(clientOrderId: string): Promise<void> {
+    const before = this.#deps.ledger.find(clientOrderId);
+    if (!before || isFinal(before.status)) return;
+    // It may come to life while the answer is on its way: what counts is when it was asked for.
+    const windowPassed = this.#windowPassed(before);
+    const found = await lookUpOrder(this.#deps.broker, before);
+    if (this.#closed) return;
+    this.#unseen.delete(clientOrderId);
+    // A push may have come while the answer was on its way.
+    const intent = this.#deps.ledger.find(clientOrderId);
     if (intent?.status !== "pending" && intent?.status !== "unknown" && intent?.status !== "open") return;
-    const found = await this.#lookup(intent);
     const step = recoveryStep({
       status: intent.status,
       lookup: found.type,
-      simulated: this.#broker.catchesUp,
-      tooOld: this.tooOld(intent.decidedAt),
-      windowPassed: this.#windowPassed(intent),
+      simulated: this.#deps.broker.catchesUp,
+      age: this.age(intent.decidedAt),
+      windowPassed,
     });
-    if (step === "adopt" && found.type === "found") {
-      const status = found.status === "open" ? statusAfter(intent, found.fills) : found.status;
-      this.#ledger.changeOrder(intent, status, {
-        fills: found.fills,
-        ...(found.reason === null ? {} : { reason: found.reason }),
-      });
-    } else if (step === "send") await this.#send(intent);
-    else if (step === "expire") this.#expire(intent);
+    if (step === "adopt" && found.type === "found") this.learn(clientOrderId, { ...found, whole: true });
+    else if (step === "send" && intent.status === "unknown")
+      this.#change(intent, { status: "pending", sentAt: null, sentWallAt: null });
     else if (step === "doubt") {
-      this.#counters.unknown++;
-      this.#ledger.changeOrder(intent, "unknown", { sentAt: this.#exchangeNowMs() });
+      this.counts.unknown++;
+      const { exchangeMs, wallMs } = this.#news.now();
+      this.#change(intent, { status: "unknown", sentAt: exchangeMs, sentWallAt: wallMs });
+    } else if (step === "wait" && intent.status === "unknown" && intent.sentAt === null) {
+      // Its window counts from when the clock became known.
+      const { exchangeMs } = this.#news.now();
+      if (exchangeMs !== null) this.#change(intent, { status: "unknown", sentAt: exchangeMs });
     } else if (step === "lose") {
-      this.#counters.lost++;
+      this.counts.lost++;
       const reason = "the venue does not know it, and its validity window has passed";
-      this.#ledger.changeOrder(intent, "lost", { reason });
+      this.#change(intent, { status: "lost", reason });
+      this.#deps.log.warn(`Order ${clientOrderId} is lost: ${reason}`);
     }
   }
 
-  #expire(intent: IntentRow): void {
-    this.#counters.expired++;
-    this.#ledger.changeOrder(intent, "expired", { reason: "its candle closed too long ago to be sent" });
+  /** Arms the lane's timer for what is left, or forgets the lane. */
+  #rest(lane: Lane): void {
+    if (this.#closed || this.#fault !== null) return;
+    const left = this.#deps.ledger.active(lane.symbol);
+    if (lane.due.size > 0) this.#work(lane.symbol);
+    else if (left.length === 0) this.#lanes.delete(lane.symbol);
+    else if (!this.#deps.broker.catchesUp) this.#arm(lane, left);
+  }
+
+  #arm(lane: Lane, left: readonly IntentRow[]): void {
+    const nowMs = this.#deps.clock.monotonicMs();
+    let delayMs = Number.POSITIVE_INFINITY;
+    if (this.#released && left.some(({ status }) => status === "pending")) {
+      const pausedMs = this.#pausedUntilMs - nowMs;
+      delayMs = pausedMs > 0 ? Math.min(pausedMs, WAITING_LOOK_MS) : CLOCK_LOOK_MS;
+    }
+    if (left.some(({ status }) => status !== "pending")) delayMs = Math.min(delayMs, lane.lookups.untilDueMs(nowMs));
+    if (delayMs === Number.POSITIVE_INFINITY) return;
+    lane.timer = this.#deps.timers.after(delayMs, () => this.#onTimer(lane));
+  }
+
+  #onTimer(lane: Lane): void {
+    lane.timer = null;
+    if (lane.lookups.untilDueMs(this.#deps.clock.monotonicMs()) > 0) this.#work(lane.symbol);
+    else this.#lookUpAll(lane);
+  }
+
+  #lookUpAll(lane: Lane): void {
+    lane.lookups.asked(this.#deps.clock.monotonicMs());
+    for (const { clientOrderId, status } of this.#deps.ledger.active(lane.symbol))
+      if (status !== "pending") lane.due.add(clientOrderId);
+    this.#work(lane.symbol);
+  }
+
+  #onReport(report: BrokerReport): void {
+    if (this.#closed || this.#fault !== null) return;
+    this.counts.reports++;
+    try {
+      if (this.learn(report.clientOrderId, { ...report, whole: false })) return;
+      this.counts.reportsUnknown++;
+      this.#deps.log.warn(`The venue tells of order ${report.clientOrderId}, which is not this runner's`);
+    } catch (error) {
+      this.#stop(error);
+    }
+  }
+
+  #stop(error: unknown): void {
+    if (this.#fault !== null || this.#closed) return;
+    this.#fault = error;
+    this.#deps.log.error(`Orders have stopped: ${messageOf(error)}`);
+    this.#deps.onFault(error);
+  }
+
+  #change(intent: IntentRow, patch: OrderPatch): void {
+    this.#deps.ledger.changeOrder(intent, patch, [], this.#news.now());
   }
 
   #windowPassed(intent: IntentRow): boolean {
-    const now = this.#exchangeNowMs();
-    return now !== null && intent.sentAt !== null && now - intent.sentAt > this.#broker.validityWindowMs;
+    const now = this.#deps.exchangeNowMs();
+    return now !== null && intent.sentAt !== null && now - intent.sentAt > this.#deps.broker.validityWindowMs;
   }
-
-  async #submit(intent: IntentRow): Promise<SubmitOutcome> {
-    try {
-      return await this.#broker.submit(brokerOrder(intent));
-    } catch (error) {
-      return { type: "unknown", reason: messageOf(error) };
-    }
-  }
-
-  async #lookup(intent: IntentRow): Promise<LookupOutcome> {
-    try {
-      return await this.#broker.lookup(brokerOrder(intent));
-    } catch (error) {
-      return { type: "unknown", reason: messageOf(error) };
-    }
-  }
-}
-
-export function brokerOrder({ clientOrderId, symbol, side, quantity }: IntentRow): BrokerOrder {
-  return { clientOrderId, symbol, side, quantity };
-}
-
-function statusAfter(intent: IntentRow, fills: readonly BrokerFill[]): "open" | "filled" {
-  const filled = fills.reduce((sum, fill) => sum.plus(fill.quantity), decimal("0"));
-  return filled.gte(intent.quantity) ? "filled" : "open";
 }

@@ -8,6 +8,8 @@ export interface Execution {
   readonly quantity: string;
   readonly price: string;
   readonly fee: string;
+  /** The part of the fee taken in the base asset: so much less is held. Null for none. */
+  readonly baseFee: string | null;
 }
 
 /**
@@ -45,6 +47,15 @@ export class PositionBook {
     };
   }
 
+  get quantity(): DecimalValue {
+    return this.#quantity;
+  }
+
+  /** Profit and loss at `price`, realised and not: cash and what is held. Exact. */
+  equity(price: DecimalValue): DecimalValue {
+    return this.#cash.plus(this.#quantity.times(price));
+  }
+
   /** The position with what it would bring at `lastPrice`, before fees; "0" unrealised where no price is known. */
   row(lastPrice: number | null): PositionRow {
     const unrealised =
@@ -52,8 +63,10 @@ export class PositionBook {
     return { ...this.position(), unrealisedPnl: moneyText(unrealised), lastPrice };
   }
 
-  #apply({ side, quantity, price, fee }: Execution): void {
-    const signed = side === "buy" ? decimal(quantity) : decimal("0").minus(quantity);
+  #apply({ side, quantity, price, fee, baseFee }: Execution): void {
+    // What the fee took of the base asset was paid for and never held: its worth is in the fee already.
+    const traded = side === "buy" ? decimal(quantity) : decimal("0").minus(quantity);
+    const signed = baseFee === null ? traded : traded.minus(baseFee);
     const held = this.#quantity;
     const next = held.plus(signed);
     this.#cash = this.#cash.minus(signed.times(price)).minus(fee);

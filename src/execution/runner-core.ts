@@ -1,6 +1,6 @@
 import type { StoredCandle } from "../core/candle.ts";
 import type { DeliveryCursor, DeliveryEvent } from "../core/delivery.ts";
-import type { Log, Timers } from "../core/env.ts";
+import type { Clock, Log, Timers } from "../core/env.ts";
 import { assert, messageOf } from "../core/errors.ts";
 import { MINUTE_MS, toRfc3339 } from "../core/time.ts";
 import type { NodeState, OrderRow, PositionRow } from "../core/wire.ts";
@@ -8,20 +8,33 @@ import type { Broker } from "./broker.ts";
 import type { DecisionMaker, MarketHistory } from "./decision-maker.ts";
 import { ExecutionHandler, type HandlerOptions } from "./execution-handler.ts";
 import type { Journal } from "./journal.ts";
+import type { AnchorRow } from "./journal-rows.ts";
 import { PatientHistory } from "./patient-history.ts";
+import { WINDOW_MINUTES } from "./price-window.ts";
+import { Reconciler } from "./reconciler.ts";
+import { countersOf } from "./runner-counters.ts";
 import { StateFold } from "./state-fold.ts";
 
 export interface RunnerDeps {
   /** Becomes the runner's: closed by `close`. */
   readonly journal: Journal;
+  /** Becomes the runner's: closed by `close`. */
   readonly broker: Broker;
   readonly maker: DecisionMaker;
   /** The store's reader; stays the caller's. */
   readonly market: MarketHistory;
   /** The venue's clock now, epoch ms; null while it is not known. */
   readonly exchangeNowMs: () => number | null;
+  /** Why nothing may be sent now ("halted: …"); null where it may. Asked at each decision and before each sending. */
+  readonly halted: () => string | null;
+  readonly clock: Clock;
   readonly timers: Timers;
   readonly log: Log;
+}
+
+export interface RunnerOptions extends HandlerOptions {
+  /** Take the venue's word where journal and venue disagree at start (default false: refuse to trade). */
+  readonly acceptBroker?: boolean;
 }
 
 export interface RunnerStatus {
@@ -42,41 +55,59 @@ export class RunnerCore {
   readonly #handler: ExecutionHandler;
   readonly #market: PatientHistory;
   readonly #fold: StateFold;
+  readonly #reconciler: Reconciler;
+  readonly #faulted = Promise.withResolvers<never>();
   readonly #warmed = new Set<string>();
   #state: RunnerStatus["state"] = "starting";
   #haltReason: string | null = null;
   #busy = false;
   #orders: readonly OrderRow[] = [];
-  readonly #counters = { candles: 0, gaps: 0, partial: 0 };
+  readonly #counts = { candles: 0, gaps: 0, partial: 0 };
 
-  constructor(deps: RunnerDeps, options: HandlerOptions = {}) {
+  constructor(deps: RunnerDeps, options: RunnerOptions = {}) {
     this.#deps = deps;
-    this.#handler = new ExecutionHandler(deps, options);
+    this.#handler = new ExecutionHandler(deps, (error) => this.#faulted.reject(this.#halt(error)), options);
     this.#market = new PatientHistory(deps);
     this.#fold = new StateFold({ ...deps, market: this.#market });
+    const { ledger, desk } = this.#handler;
+    const learn = desk.learn.bind(desk);
+    this.#reconciler = new Reconciler({ ...deps, ledger, learn }, options.acceptBroker ?? false);
+    // Whoever is not waiting for it learns of it at the next event.
+    this.#faulted.promise.catch(() => undefined);
+  }
+
+  /** Rejects once orders have stopped between two events: the runner is halted from then on. Never resolves. */
+  get faulted(): Promise<never> {
+    return this.#faulted.promise;
   }
 
   /**
-   * Recovers orders (looked up before anything goes out), then brings the strategy's state to the journal's cursor. A new
-   * runner begins after the store's row `storeEndSeq`, once and for all. Gives the cursor the delivery is to continue from.
-   * Waits for the store to publish what it needs and to be readable. Throws "refused" where store and journal differ, JournalHalted.
+   * Looks up the orders of before, brings the strategy's state to the journal's cursor, compares journal and venue, and only then
+   * lets orders go out. A new runner begins after the store's row `storeEndSeq`, once and for all; `storeTimeMs` is an exchange
+   * time that has passed by the store's word. Gives the cursor the delivery is to continue from. Waits for the store to publish
+   * what it needs and to be readable, and for the venue's account. Throws "refused" where the store differs from the journal,
+   * TradingHalt where the venue does, JournalHalted.
    */
-  async start(storeEndSeq: number): Promise<DeliveryCursor> {
+  async start(storeEndSeq: number, storeTimeMs: number | null = null): Promise<DeliveryCursor> {
     assert(this.#state === "starting", "a runner starts once");
+    const { ledger, desk } = this.#handler;
     try {
-      this.#handler.ledger.begin(storeEndSeq);
-      await this.#handler.recover();
-      for (const cursor of this.#handler.ledger.cursors()) {
+      ledger.begin(storeEndSeq);
+      await desk.recover();
+      for (const cursor of ledger.cursors()) {
         await this.#fold.refold(cursor);
         this.#warmed.add(cursor.symbol);
-        const [newest] = await this.#market.history(cursor.symbol, cursor.lastOpenTime, cursor.lastOpenTime);
-        if (newest) this.#handler.ledger.notePrice(cursor.symbol, newest.close);
+        await this.#noteRecent(this.#anchor(cursor.symbol), cursor.lastOpenTime);
       }
+      await this.#reconciler.run(storeTimeMs);
+      desk.release();
+      if (this.#deps.broker.catchesUp) await desk.idle();
+      if (desk.fault !== null) throw desk.fault;
     } catch (error) {
       throw this.#halt(error);
     }
     this.#state = "running";
-    return this.#handler.ledger.deliveryCursor();
+    return ledger.deliveryCursor();
   }
 
   /**
@@ -84,12 +115,14 @@ export class RunnerCore {
    * broker, its orders are placed; orders to a venue go out in the background. Rejects where the runner is halted or halts.
    */
   async handle(event: DeliveryEvent, cursor: DeliveryCursor): Promise<void> {
+    const fault = this.#handler.desk.fault;
+    if (fault !== null) throw fault;
     assert(this.#state === "running", `a runner that is ${this.#state} takes no events`);
     assert(!this.#busy, "events are handled one at a time");
     this.#busy = true;
     try {
       if (event.type === "gap") this.#onGap(event);
-      else if (event.candle.provenance === "partial" && !this.#deps.maker.includePartial) this.#counters.partial++;
+      else if (event.candle.provenance === "partial" && !this.#deps.maker.includePartial) this.#counts.partial++;
       else await this.#onCandle(event.candle, cursor);
     } catch (error) {
       throw this.#halt(error);
@@ -98,13 +131,22 @@ export class RunnerCore {
     }
   }
 
-  /** running; failed: the strategy decides nothing any more, candles go on; halted: nothing goes on. */
+  /**
+   * running; failed: the strategy decides nothing any more, candles go on; halted: by the kill switch (candles go on, nothing is
+   * sent) or by trouble (nothing goes on).
+   */
   status(): RunnerStatus {
+    if (this.#state === "starting") return { state: "starting", reason: this.#reconciler.waitingFor };
+    if (this.#state !== "running") return { state: this.#state, reason: this.#haltReason };
+    const halted = this.#deps.halted();
+    if (halted !== null) return { state: "halted", reason: `${halted}; orders that are open stay open` };
     const { failure } = this.#deps.maker;
-    const fault = this.#handler.desk.fault;
-    if (this.#state === "running" && fault !== null) return { state: "halted", reason: messageOf(fault) };
-    if (this.#state === "running" && failure !== null) return { state: "failed", reason: failure };
-    return { state: this.#state, reason: this.#haltReason };
+    return failure === null ? { state: "running", reason: null } : { state: "failed", reason: failure };
+  }
+
+  /** Whether trouble has ended it, and why: a new one may recover. Null while it works, also where the kill switch halts it. */
+  get trouble(): string | null {
+    return this.#state === "halted" ? this.#haltReason : null;
   }
 
   /** Symbols that were ever traded, with PnL at the newest close decided on. */
@@ -112,7 +154,7 @@ export class RunnerCore {
     return this.#handler.ledger.positionRows();
   }
 
-  /** The newest 50 orders, newest first; once halted, those of before. */
+  /** The newest 50 orders, newest first; once halted by trouble, those of before. */
   orders(): readonly OrderRow[] {
     if (this.#deps.journal.halted === null) this.#orders = this.#handler.ledger.newestOrders();
     return this.#orders;
@@ -125,28 +167,21 @@ export class RunnerCore {
 
   /** Totals since start by dotted name. */
   counters(): Readonly<Record<string, number>> {
-    const { desk, refused } = this.#handler;
-    const { sent, rejected, expired, unknown, lost } = desk.counters();
     return {
-      "candles.total": this.#counters.candles,
-      "gaps.total": this.#counters.gaps,
-      "partial.skipped.total": this.#counters.partial,
-      "orders.sent.total": sent,
-      "orders.rejected.total": rejected,
-      "orders.refused.total": refused,
-      "orders.expired.total": expired,
-      "orders.unknown.total": unknown,
-      "orders.lost.total": lost,
-      "orders.unsent": desk.unsent,
+      "candles.total": this.#counts.candles,
+      "gaps.total": this.#counts.gaps,
+      "partial.skipped.total": this.#counts.partial,
+      ...countersOf(this.#handler),
     };
   }
 
-  /** Closes the journal, after at most a second for orders that are with the broker. Idempotent; what waits rejects. */
+  /** Closes broker and journal, after at most a second for orders that are with the broker. Idempotent; what waits rejects. */
   async close(): Promise<void> {
     if (this.#state === "stopping") return;
     this.#state = "stopping";
     this.#fold.close();
     this.#market.close();
+    this.#reconciler.close();
     const limit = Promise.withResolvers<void>();
     const timer = this.#deps.timers.after(CLOSE_LIMIT_MS, limit.resolve);
     const idle = this.#handler.desk.idle().catch((error: unknown) => {
@@ -154,6 +189,8 @@ export class RunnerCore {
     });
     await Promise.race([idle, limit.promise]);
     timer.cancel();
+    this.#handler.desk.close();
+    await this.#deps.broker.close();
     this.#deps.journal.close();
   }
 
@@ -161,19 +198,34 @@ export class RunnerCore {
     const { broker, maker } = this.#deps;
     const { symbol, openTime, commitSeq } = candle;
     if (!this.#warmed.has(symbol)) {
-      await this.#fold.warm({ symbol, openTime, commitSeq });
+      const anchor = { symbol, openTime, commitSeq };
+      await this.#fold.warm(anchor);
+      await this.#noteRecent(anchor, openTime - MINUTE_MS);
       this.#warmed.add(symbol);
     }
     const failedBefore = maker.failure !== null;
     this.#handler.onCandle(candle, cursor, (position) => maker.decide(candle, position));
-    this.#counters.candles++;
+    this.#counts.candles++;
     if (!failedBefore && maker.failure !== null) this.#deps.log.error(maker.failure);
     if (broker.catchesUp) await this.#handler.desk.idle();
     else this.#handler.desk.reconcile(symbol);
   }
 
+  /** The newest closes of a symbol, as they stood: for profit and loss, and for the price collar where there is one. */
+  async #noteRecent(anchor: AnchorRow, throughOpenTime: number): Promise<void> {
+    const { risk } = this.#handler;
+    const minutes = risk.wantsCloses ? WINDOW_MINUTES : 1;
+    for (const row of await this.#fold.recent(anchor, throughOpenTime, minutes)) risk.note(row);
+  }
+
+  #anchor(symbol: string): AnchorRow {
+    const anchor = this.#deps.journal.anchor(symbol);
+    assert(anchor, `${symbol} has a cursor, hence an anchor`);
+    return anchor;
+  }
+
   #onGap(gap: { readonly symbol: string; readonly fromOpenTime: number; readonly toOpenTime: number }): void {
-    this.#counters.gaps++;
+    this.#counts.gaps++;
     const minutes = (gap.toOpenTime - gap.fromOpenTime) / MINUTE_MS + 1;
     this.#deps.log.warn(`${gap.symbol}: ${minutes} minutes are missing from ${toRfc3339(gap.fromOpenTime)} on`);
   }

@@ -72,13 +72,24 @@ export class StateFold {
     }
   }
 
+  /** The symbol's rows of the minutes up to this one, as far as the runner was or would have been given them. */
+  async recent(anchor: AnchorRow, throughOpenTime: number, minutes: number): Promise<readonly StoredCandle[]> {
+    const from = throughOpenTime - (minutes - 1) * MINUTE_MS;
+    const rows = await this.#deps.market.history(anchor.symbol, from, throughOpenTime);
+    return rows.filter((row) => this.#isGiven(row) && (row.commitSeq < anchor.commitSeq || isDelivered(row)));
+  }
+
   /** Ends any waiting: what waited rejects with FabricError "try-again". */
   close(): void {
     this.#closed = true;
   }
 
   #isOurs(row: StoredCandle): boolean {
-    return isDelivered(row) && (row.provenance !== "partial" || this.#deps.maker.includePartial);
+    return isDelivered(row) && this.#isGiven(row);
+  }
+
+  #isGiven(row: StoredCandle): boolean {
+    return row.provenance !== "partial" || this.#deps.maker.includePartial;
   }
 
   async *#rows(symbol: string, from: number, to: number): AsyncGenerator<StoredCandle> {

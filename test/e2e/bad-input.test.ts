@@ -215,7 +215,7 @@ describe("Another version's or a damaged", () => {
     other.close();
     const both = [["runner", "--strategy", "sma-cross"], ["orders"]];
     for (const words of both)
-      expectRefusal(await fabric([...words, "--data", data]), 78, "its schema version is 9, this fabric needs 1");
+      expectRefusal(await fabric([...words, "--data", data]), 78, "its schema version is 9, this fabric needs 2");
     writeFileSync(path, "this is no database, and long enough to look like one");
     for (const words of both)
       expectRefusal(await fabric([...words, "--data", data]), 78, "it is not a runner's journal");

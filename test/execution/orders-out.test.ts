@@ -43,7 +43,7 @@ describe("The recovery of an order that is not final", () => {
     status: "pending",
     lookup: "not-found",
     simulated: false,
-    tooOld: false,
+    age: "young",
     windowPassed: false,
   };
   const rows: readonly (readonly [string, Partial<RecoveryFacts>, string])[] = [
@@ -52,7 +52,8 @@ describe("The recovery of an order that is not final", () => {
     ["open and found is adopted", { status: "open", lookup: "found" }, "adopt"],
     ["pending, not found, at a simulation is sent", { simulated: true }, "send"],
     ["pending, not found, still young is sent", {}, "send"],
-    ["pending, not found, too old expires", { tooOld: true }, "expire"],
+    ["pending, not found, too old expires", { age: "old" }, "expire"],
+    ["pending, not found, while the venue's clock is not known waits", { age: "untold" }, "wait"],
     ["pending and unclear becomes unknown", { lookup: "unknown" }, "doubt"],
     ["unknown, not found, at a simulation is sent", { status: "unknown", simulated: true }, "send"],
     ["unknown, not found, within the validity window waits", { status: "unknown" }, "wait"],
@@ -70,10 +71,10 @@ describe("The recovery of an order that is not final", () => {
       fc.property(
         fc.constantFrom("unknown" as const, "open" as const),
         fc.constantFrom("found" as const, "not-found" as const, "unknown" as const),
+        fc.constantFrom("young" as const, "old" as const, "untold" as const),
         fc.boolean(),
-        fc.boolean(),
-        (status, lookup, tooOld, windowPassed) =>
-          recoveryStep({ status, lookup, simulated: false, tooOld, windowPassed }) !== "send",
+        (status, lookup, age, windowPassed) =>
+          recoveryStep({ status, lookup, simulated: false, age, windowPassed }) !== "send",
       ),
     );
   });

@@ -9,6 +9,7 @@ const execution: fc.Arbitrary<Execution> = fc.record({
   quantity: amount,
   price: fc.bigInt({ min: 1n, max: 10n ** 9n }).map((units) => scaled(units, 4)),
   fee: fc.bigInt({ min: 0n, max: 10n ** 6n }).map((units) => scaled(units, 8)),
+  baseFee: fc.option(fc.bigInt({ min: 0n, max: 10n ** 5n }).map((units) => scaled(units, 8))),
 });
 
 test("A position is the sum of its fills: quantity exactly, and realised plus unrealised PnL to the last kept decimal", () => {
@@ -19,7 +20,8 @@ test("A position is the sum of its fills: quantity exactly, and realised plus un
       let units = 0n;
       let cash = 0n;
       for (const fill of fills) {
-        const quantity = unitsOf(fill.quantity, 8) * (fill.side === "buy" ? 1n : -1n);
+        const traded = unitsOf(fill.quantity, 8) * (fill.side === "buy" ? 1n : -1n);
+        const quantity = traded - (fill.baseFee === null ? 0n : unitsOf(fill.baseFee, 8));
         units += quantity;
         cash -= quantity * unitsOf(fill.price, 4) + unitsOf(fill.fee, 12);
       }
@@ -37,16 +39,18 @@ test("Once flat, the realised PnL is exactly the cash that went in and out", () 
       const open = new PositionBook("X").after(fills).position();
       if (open.quantity === "0") return;
       const side = open.quantity.startsWith("-") ? ("buy" as const) : ("sell" as const);
-      const closing: Execution = { side, quantity: open.quantity.replace("-", ""), price: "7.5", fee: "0" };
+      const closing: Execution = {
+        side,
+        quantity: open.quantity.replace("-", ""),
+        price: "7.5",
+        fee: "0",
+        baseFee: null,
+      };
       const book = new PositionBook("X").after([...fills, closing]).position();
-      const cash = [...fills, closing].reduce(
-        (sum, fill) =>
-          (fill.side === "buy"
-            ? sum.minus(decimal(fill.price).times(fill.quantity))
-            : sum.plus(decimal(fill.price).times(fill.quantity))
-          ).minus(fill.fee),
-        decimal("0"),
-      );
+      const cash = [...fills, closing].reduce((sum, fill) => {
+        const traded = fill.side === "buy" ? decimal(fill.quantity) : decimal("0").minus(fill.quantity);
+        return sum.minus(traded.minus(fill.baseFee ?? "0").times(fill.price)).minus(fill.fee);
+      }, decimal("0"));
       expect(book).toEqual({ symbol: "X", quantity: "0", averagePrice: "0", realisedPnl: decimalText(cash) });
     }),
   );
@@ -58,6 +62,7 @@ test("Average price and PnL follow a position through adding, a partial close an
     quantity,
     price,
     fee,
+    baseFee: null,
   });
   const bought = new PositionBook("X").after([fill("buy", "1", "100", "0.1"), fill("buy", "1", "110", "0.11")]);
   expect(bought.row(120)).toEqual({
@@ -76,9 +81,15 @@ test("Average price and PnL follow a position through adding, a partial close an
   expect(short.row(null).unrealisedPnl).toBe("0");
 });
 
+test("A fee taken in the base asset leaves less to hold, and costs what the fee says", () => {
+  const fill: Execution = { side: "buy", quantity: "2", price: "100", fee: "0.2", baseFee: "0.002" };
+  const row = new PositionBook("X").after([fill]).row(100);
+  expect([row.quantity, row.realisedPnl, row.unrealisedPnl]).toEqual(["1.998", "-0.2", "0"]);
+});
+
 test("Prices in exponent form and tiny quantities stay plain decimals", () => {
   const book = new PositionBook("X").after([
-    { side: "buy", quantity: "0.000000000000000001", price: "1e-7", fee: "0" },
+    { side: "buy", quantity: "0.000000000000000001", price: "1e-7", fee: "0", baseFee: null },
   ]);
   expect(book.position().quantity).toBe("0.000000000000000001");
   expect(book.row(1e-7).unrealisedPnl).toBe("0");

@@ -1,84 +1,22 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { platform } from "#platform";
-import { MINUTE_MS } from "../../src/core/time.ts";
-import type { Broker, BrokerFill, BrokerOrder } from "../../src/execution/broker.ts";
-import type { HandlerOptions } from "../../src/execution/execution-handler.ts";
+import type { BrokerFill, BrokerOrder } from "../../src/execution/broker.ts";
 import { journalPath } from "../../src/execution/journal.ts";
 import { readOrders } from "../../src/execution/orders.ts";
-import type { RunnerCore } from "../../src/execution/runner-core.ts";
-import { defineStrategy, type Strategy } from "../../src/strategy/contract.ts";
-import { v } from "../../src/strategy/public.ts";
 import { eventually } from "../support/eventually.ts";
 import { tempFolder } from "../support/temp-folder.ts";
 import { Life } from "./support/crash.ts";
-import { candle, deliveryAfter, MemoryMarket, START } from "./support/market.ts";
+import { minuteAt, rows, startedSession, statuses, trader } from "./support/live-session.ts";
+import { deliveryAfter, MemoryMarket } from "./support/market.ts";
 import { bindingOf, hostOf, journalIn, runnerOf } from "./support/runner.ts";
 import { type Mishap, Venue } from "./support/venue.ts";
-
-const rows = Array.from({ length: 30 }, (_, minute) => candle("BTCUSDT", minute));
-const market = new MemoryMarket(rows);
-const LIVE = { mode: "live" } as const;
-
-/** Buys on the minutes named, so many orders each. */
-function buyer(minutes: readonly number[], orders = 1): Strategy {
-  return defineStrategy({
-    name: "buyer",
-    version: "1",
-    params: v.object({}),
-    warmup: () => 0,
-    init: () => ({}),
-    onCandle: ({ candle: { openTime } }) =>
-      minutes.includes((openTime - START) / MINUTE_MS)
-        ? Array.from({ length: orders }, () => ({ side: "buy" as const, quantity: "1" }))
-        : [],
-  });
-}
-
-interface Session {
-  readonly core: RunnerCore;
-  /** Handles the delivery from the cursor up to a minute, this one included. */
-  upTo(minute: number): Promise<void>;
-}
-
-async function session(
-  folder: string,
-  venue: Broker,
-  strategy: Strategy,
-  clock: { nowMs: number | null },
-  options: HandlerOptions = {},
-  life: Life | null = null,
-): Promise<Session> {
-  const host = hostOf(strategy);
-  const open = life ? life.openSqlite(platform.openSqlite) : platform.openSqlite;
-  const journal = journalIn(folder, bindingOf(host, LIVE), open);
-  const core = runnerOf({ journal, maker: host, market, broker: venue, exchangeNowMs: () => clock.nowMs }, options);
-  await core.start(0);
-  const upTo = async (minute: number) => {
-    for (const { event, cursor } of deliveryAfter(rows, core.cursor())) {
-      if (event.type === "candle" && event.candle.openTime > minuteAt(minute)) return;
-      if (event.type === "candle") clock.nowMs = Math.max(clock.nowMs ?? 0, event.candle.openTime + MINUTE_MS);
-      await core.handle(event, cursor);
-      await settled(core);
-    }
-  };
-  return { core, upTo };
-}
-
-const minuteAt = (minute: number) => START + minute * MINUTE_MS;
-/** Lets background sends finish: this venue answers within a few turns of the microtask queue, or stalls for good. */
-async function settled(core: RunnerCore): Promise<void> {
-  for (let turn = 0; turn < 20; turn++) await Promise.resolve();
-  if (core.status().state !== "running") throw new Error(core.status().reason ?? "not running");
-}
-const statuses = (folder: string) =>
-  readOrders(platform.openSqlite, journalPath(folder, "tester")).map((order) => order.status);
 
 describe("Orders to a venue", () => {
   test("are journaled, sent once, and filled into the position that the next candle sees", async () => {
     using folder = tempFolder();
     const venue = new Venue();
-    const { core, upTo } = await session(folder.path, venue, buyer([1]), { nowMs: null });
+    const { core, upTo } = await startedSession({ folder: folder.path, broker: venue, strategy: trader([1]) });
     await upTo(3);
     expect(statuses(folder.path)).toEqual(["filled"]);
     expect(venue.orders.length).toBe(1);
@@ -90,7 +28,7 @@ describe("Orders to a venue", () => {
     using folder = tempFolder();
     const venue = new Venue();
     venue.mishaps = ["ack-lost"];
-    const { core, upTo } = await session(folder.path, venue, buyer([1]), { nowMs: null });
+    const { core, upTo } = await startedSession({ folder: folder.path, broker: venue, strategy: trader([1]) });
     await upTo(1);
     expect(statuses(folder.path)).toEqual(["unknown"]);
     await upTo(2);
@@ -104,7 +42,7 @@ describe("Orders to a venue", () => {
     using folder = tempFolder();
     const venue = new Venue();
     venue.mishaps = ["lost"];
-    const { core, upTo } = await session(folder.path, venue, buyer([1]), { nowMs: null });
+    const { core, upTo } = await startedSession({ folder: folder.path, broker: venue, strategy: trader([1]) });
     await upTo(2);
     expect(statuses(folder.path)).toEqual(["unknown"]);
     await upTo(3);
@@ -119,7 +57,7 @@ describe("Orders to a venue", () => {
     const venue = new Venue();
     venue.mishaps = ["ack-lost"];
     venue.lookupFails = true;
-    const { core, upTo } = await session(folder.path, venue, buyer([1]), { nowMs: null });
+    const { core, upTo } = await startedSession({ folder: folder.path, broker: venue, strategy: trader([1]) });
     await upTo(10);
     expect(statuses(folder.path)).toEqual(["unknown"]);
     venue.lookupFails = false;
@@ -137,7 +75,7 @@ describe("Orders to a venue", () => {
       return Promise.resolve({ type: "accepted", fills: parts.slice() });
     };
     venue.lookup = () => Promise.resolve({ type: "found", status: "open", reason: null, fills: parts.slice() });
-    const { core, upTo } = await session(folder.path, venue, buyer([1]), { nowMs: null });
+    const { core, upTo } = await startedSession({ folder: folder.path, broker: venue, strategy: trader([1]) });
     await upTo(4);
     expect(statuses(folder.path)).toEqual(["open"]);
     expect(core.positions()[0]?.quantity).toBe("0.5");
@@ -153,7 +91,7 @@ describe("Orders to a venue", () => {
     using folder = tempFolder();
     const venue = new Venue();
     venue.mishaps = ["reject"];
-    const { core, upTo } = await session(folder.path, venue, buyer([1]), { nowMs: null });
+    const { core, upTo } = await startedSession({ folder: folder.path, broker: venue, strategy: trader([1]) });
     await upTo(2);
     expect(statuses(folder.path)).toEqual(["rejected"]);
     expect(core.counters()["orders.rejected.total"]).toBe(1);
@@ -164,16 +102,21 @@ describe("Orders to a venue", () => {
     using folder = tempFolder();
     const venue = new Venue();
     const late = { nowMs: minuteAt(20) };
-    const first = await session(folder.path, venue, buyer([1, 2, 18, 19]), late);
+    const first = await startedSession({
+      folder: folder.path,
+      broker: venue,
+      strategy: trader([1, 2, 18, 19]),
+      exchange: late,
+    });
     await first.upTo(19);
     await first.core.close();
     expect(statuses(folder.path)).toEqual(["filled", "filled", "expired", "expired"]);
     expect(venue.orders.length).toBe(2);
 
     using other = tempFolder();
-    const host = hostOf(buyer([0]));
-    const journal = journalIn(other.path, bindingOf(host, LIVE));
-    const core = runnerOf({ journal, maker: host, market, broker: venue });
+    const host = hostOf(trader([0]));
+    const journal = journalIn(other.path, bindingOf(host, { mode: "live" }));
+    const core = runnerOf({ journal, maker: host, market: new MemoryMarket(rows), broker: venue });
     for (const { event, cursor } of deliveryAfter(rows.slice(0, 1), await core.start(0)))
       await core.handle(event, cursor);
     await core.close();
@@ -186,7 +129,12 @@ describe("Orders to a venue", () => {
     const venue = new Venue();
     venue.mishaps = ["stall"];
     const options = { maxInFlightPerSymbol: 3 };
-    const { core, upTo } = await session(folder.path, venue, buyer([1], 5), { nowMs: null }, options);
+    const { core, upTo } = await startedSession({
+      folder: folder.path,
+      broker: venue,
+      strategy: trader([1], 5),
+      options,
+    });
     await upTo(2);
     expect(statuses(folder.path).sort()).toEqual(["pending", "pending", "rejected", "rejected", "unknown"]);
     expect(core.counters()["orders.refused.total"]).toBe(2);
@@ -199,7 +147,12 @@ describe("Orders to a venue", () => {
   test("beyond the bound on what waits for the broker are journaled as rejected", async () => {
     using folder = tempFolder();
     const options = { maxUnsent: 2 };
-    const { core, upTo } = await session(folder.path, new Venue(), buyer([1], 4), { nowMs: null }, options);
+    const { core, upTo } = await startedSession({
+      folder: folder.path,
+      broker: new Venue(),
+      strategy: trader([1], 4),
+      options,
+    });
     await upTo(2);
     expect(statuses(folder.path).sort()).toEqual(["filled", "filled", "rejected", "rejected"]);
     await core.close();
@@ -220,12 +173,18 @@ test("Invariant 5 (decide once, intent before order): whatever step a runner die
         using folder = tempFolder();
         const venue = new Venue();
         venue.mishaps = [...mishaps];
-        const clock = { nowMs: null };
-        const strategy = buyer(minutes, 2);
+        const exchange = { nowMs: null };
+        const strategy = trader(minutes, 2);
         for (const steps of [...lives, Number.POSITIVE_INFINITY]) {
           const life = new Life(steps);
           try {
-            const { core, upTo } = await session(folder.path, life.broker(venue), strategy, clock, {}, life);
+            const { core, upTo } = await startedSession({
+              folder: folder.path,
+              broker: venue,
+              strategy,
+              exchange,
+              life,
+            });
             await upTo(29);
             await core.close();
             const held = core.positions()[0]?.quantity ?? "0";

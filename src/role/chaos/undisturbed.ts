@@ -50,6 +50,8 @@ export async function undisturbedRun(options: Undisturbed): Promise<JournalConte
     maker: host,
     market: historyOf(rows, found.storeId),
     exchangeNowMs: () => null,
+    halted: () => null,
+    clock: platform.clock,
     timers: platform.timers,
     log: SILENT,
   });

@@ -19,6 +19,17 @@ export const NAME_FLAG: ArgDef = {
 };
 export const JSON_FLAG: ArgDef = { type: "boolean", description: "machine-readable output" };
 
+export const NEW_RUNNER_FLAG: ArgDef = { type: "boolean", description: "the runner is yet to be made" };
+
+/** The runner a command is about; null for --all. Throws "usage" where it is neither or both. */
+export function runnerOrAll(values: Values): string | null {
+  const runner = text(values, "runner");
+  if ((runner === undefined) === (values.all === true)) return runner ?? null;
+  throw usageError(
+    runner === undefined ? "Missing RUNNER: expected a runner's name, or --all" : "Take RUNNER or --all, not both",
+  );
+}
+
 export function symbolsOf(values: Values): readonly string[] | undefined {
   const given = text(values, "symbols");
   return given === undefined ? undefined : parseSymbols(given);

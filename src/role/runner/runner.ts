@@ -73,7 +73,7 @@ class RunnerNode {
         folder: node.folder.path,
         name: node.name,
         symbols: options.symbols ?? "all",
-        handler: maxDecisionAgeMs === undefined ? {} : { maxDecisionAgeMs },
+        execution: maxDecisionAgeMs === undefined ? {} : { maxDecisionAgeMs },
         onDelivered: ({ sentAt }) => {
           this.#progressMs = platform.clock.monotonicMs();
           if (sentAt !== null) this.#delivery.add(Math.max(0, platform.clock.nowMs() - sentAt));

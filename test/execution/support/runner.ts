@@ -1,13 +1,13 @@
 import { platform } from "#platform";
-import type { Log, OpenSqlite } from "../../../src/core/env.ts";
+import type { Clock, Log, OpenSqlite, Timers } from "../../../src/core/env.ts";
 import { nodeName } from "../../../src/core/symbol.ts";
 import type { Broker } from "../../../src/execution/broker.ts";
 import type { DecisionMaker, MarketHistory } from "../../../src/execution/decision-maker.ts";
-import type { HandlerOptions } from "../../../src/execution/execution-handler.ts";
+
 import { type Journal, openJournal } from "../../../src/execution/journal.ts";
 import type { JournalBinding } from "../../../src/execution/journal-schema.ts";
 import { PaperBroker } from "../../../src/execution/paper-broker.ts";
-import { RunnerCore } from "../../../src/execution/runner-core.ts";
+import { RunnerCore, type RunnerOptions } from "../../../src/execution/runner-core.ts";
 import type { Strategy } from "../../../src/strategy/contract.ts";
 import { StrategyHost } from "../../../src/strategy/host.ts";
 import { strategySettings } from "../../../src/strategy/params.ts";
@@ -49,10 +49,13 @@ export interface RunnerParts {
   readonly market: MarketHistory;
   readonly broker?: Broker;
   readonly exchangeNowMs?: () => number | null;
+  readonly halted?: () => string | null;
+  readonly clock?: Clock;
+  readonly timers?: Timers;
   readonly log?: Log;
 }
 
-export function runnerOf(parts: RunnerParts, options: HandlerOptions = {}): RunnerCore {
+export function runnerOf(parts: RunnerParts, options: RunnerOptions = {}): RunnerCore {
   return new RunnerCore(
     {
       journal: parts.journal,
@@ -60,7 +63,9 @@ export function runnerOf(parts: RunnerParts, options: HandlerOptions = {}): Runn
       maker: parts.maker,
       market: parts.market,
       exchangeNowMs: parts.exchangeNowMs ?? (() => null),
-      timers,
+      halted: parts.halted ?? (() => null),
+      clock: parts.clock ?? platform.clock,
+      timers: parts.timers ?? timers,
       log: parts.log ?? quietLog,
     },
     options,
@@ -74,9 +79,12 @@ export function journalContents(path: string): unknown {
     const all = (sql: string) => database.prepare(sql).all();
     return {
       intents: all(
-        "SELECT client_order_id, symbol, open_time, ordinal, side, quantity, status, reason, decided_at, payload FROM intent ORDER BY symbol, open_time, ordinal",
+        "SELECT client_order_id, symbol, open_time, ordinal, side, quantity, status, reason, decided_at, payload, refusal, wish FROM intent ORDER BY symbol, open_time, ordinal",
       ),
-      fills: all("SELECT * FROM fill ORDER BY symbol, candle_open_time, fill_id"),
+      fills: all(
+        "SELECT fill_id, client_order_id, symbol, side, candle_open_time, price, quantity, fee, base_fee FROM fill ORDER BY symbol, candle_open_time, fill_id",
+      ),
+      days: all("SELECT * FROM day ORDER BY day"),
       cursors: all("SELECT * FROM cursor ORDER BY symbol"),
       anchors: all("SELECT * FROM anchor ORDER BY symbol"),
       states: all("SELECT * FROM strategy_state ORDER BY symbol"),

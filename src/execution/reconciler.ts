@@ -1,0 +1,229 @@
+import type { Clock, Log, Timers } from "../core/env.ts";
+import { FabricError, messageOf } from "../core/errors.ts";
+import type { AccountOutcome, Broker } from "./broker.ts";
+import { decimal, decimalOfPrice, decimalText } from "./decimal.ts";
+import type { Journal, Settlement } from "./journal.ts";
+import type { BaselineRow, FillRow } from "./journal-rows.ts";
+import type { Ledger } from "./ledger.ts";
+import { type OrderNews, TradingHalt } from "./order-news.ts";
+import { Pauses } from "./pauses.ts";
+import { byBaseAsset, type Difference, differencesOf, type JournalFacts, type KnownAccount } from "./reconciliation.ts";
+
+export interface ReconcilerDeps {
+  readonly journal: Journal;
+  readonly ledger: Ledger;
+  readonly broker: Broker;
+  /** Takes what the account tells of an order of ours. Throws TradingHalt where it cannot be. */
+  readonly learn: (clientOrderId: string, news: OrderNews) => void;
+  readonly exchangeNowMs: () => number | null;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly log: Log;
+}
+
+/** Trades are asked for from so long before what is settled, exchange ms: clocks differ, and an order may fill late. */
+const OVERLAP_MS = 60_000;
+/** And from no longer ago than this: what is older was told by the venue itself, and shows in what the account holds. */
+const LONGEST_LOOK_BACK_MS = 7 * 86_400_000;
+/** A difference counts once it was seen so often in a row: a trade shows in the account's parts at different moments. */
+const LOOKS = 3;
+const LOOK_AGAIN_MS = 1000;
+const FIRST_RETRY_MS = 1000;
+const LONGEST_RETRY_MS = 30_000;
+/** Differences told in one message. */
+const MOST_TOLD = 5;
+
+/**
+ * Compares journal and venue before a live runner trades: what was filled while it was down is taken in, and what cannot be
+ * explained stops it. A broker without an account (a simulation) has nothing to compare.
+ */
+export class Reconciler {
+  readonly #deps: ReconcilerDeps;
+  readonly #acceptBroker: boolean;
+  readonly #pauses: Pauses;
+  #waitingFor: string | null = null;
+
+  constructor(deps: ReconcilerDeps, acceptBroker: boolean) {
+    this.#deps = deps;
+    this.#acceptBroker = acceptBroker;
+    this.#pauses = new Pauses(deps.timers);
+  }
+
+  /** What it waits for; null where it does not. */
+  get waitingFor(): string | null {
+    return this.#waitingFor;
+  }
+
+  /**
+   * `knownTimeMs` is an exchange time that has certainly passed, null where none is known. Resolves once journal and venue agree;
+   * waits, with growing pauses, for as long as the venue tells nothing. Throws TradingHalt where they do not agree (unless the
+   * venue's word is to be taken), "usage" where the symbols are not named, "try-again" once closed, JournalHalted.
+   */
+  async run(knownTimeMs: number | null): Promise<void> {
+    const { journal, broker, ledger, log } = this.#deps;
+    const { symbols } = journal.binding;
+    const named = symbols === "all" ? [] : symbols;
+    const settledMs = journal.settledThrough() ?? knownTimeMs ?? 0;
+    const fromMs = Math.max(settledMs, (knownTimeMs ?? 0) - LONGEST_LOOK_BACK_MS);
+    const sinceMs = Math.max(0, fromMs - broker.validityWindowMs - OVERLAP_MS);
+    for (let looks = 1; ; looks++) {
+      const account = await this.#account(named, sinceMs);
+      if (account === null) return;
+      if (symbols === "all")
+        throw new FabricError(
+          "usage",
+          "Cannot trade live on every symbol: expected --symbols, to compare the account with",
+        );
+      refuseChains(named, account);
+      this.#takeIn(account);
+      const facts = this.#facts(named, sinceMs);
+      const found = differencesOf(facts, account);
+      const throughMs = Math.max(settledMs, this.#deps.exchangeNowMs() ?? knownTimeMs ?? 0);
+      const settlement = { baseline: this.#newBaseline(facts, account), adjustments: [], waived: [], throughMs };
+      if (found.length === 0) return ledger.settle(settlement);
+      if (looks < LOOKS) {
+        await this.#pauses.wait(LOOK_AGAIN_MS);
+        continue;
+      }
+      if (!this.#acceptBroker) throw disagreement(found);
+      for (const { text } of found) log.warn(`The venue's word is taken (--accept-broker): ${text}`);
+      return ledger.settle({ ...settlement, ...this.#inFavourOfVenue(found, throughMs) });
+    }
+  }
+
+  /** Ends any waiting at once: it rejects with "try-again". Idempotent. */
+  close(): void {
+    this.#pauses.close();
+  }
+
+  /** Null where there is no account. */
+  async #account(symbols: readonly string[], sinceMs: number): Promise<KnownAccount | null> {
+    for (let delayMs = FIRST_RETRY_MS; ; delayMs = Math.min(2 * delayMs, LONGEST_RETRY_MS)) {
+      const asked = this.#deps.broker.account(symbols, sinceMs);
+      if (asked === null) return null;
+      const outcome = await asked.catch(
+        (error: unknown): AccountOutcome => ({ type: "unknown", reason: messageOf(error) }),
+      );
+      if (outcome.type === "known") {
+        this.#waitingFor = null;
+        return outcome;
+      }
+      if (this.#waitingFor === null)
+        this.#deps.log.warn(`Waiting for the venue's account, nothing is traded meanwhile: ${outcome.reason}`);
+      this.#waitingFor = `waiting for the venue's account: ${outcome.reason}`;
+      await this.#pauses.wait(delayMs);
+    }
+  }
+
+  /** Trades and open orders of ours are what happened while we were not there. */
+  #takeIn(account: KnownAccount): void {
+    const { journal, learn } = this.#deps;
+    for (const trade of account.trades) {
+      const intent = journal.intent(trade.clientOrderId);
+      if (!intent) continue;
+      if (intent.symbol !== trade.symbol || intent.side !== trade.side)
+        throw new TradingHalt(
+          `The account tells of trade ${trade.fillId}, ${trade.side} ${trade.symbol}, for order ${trade.clientOrderId}, ` +
+            `which the journal has as ${intent.side} ${intent.symbol}; nothing is sent. Compare both with the venue's own records`,
+        );
+      learn(trade.clientOrderId, { status: "open", reason: null, fills: [trade], whole: false });
+    }
+    for (const { clientOrderId } of account.openOrders) {
+      const status = journal.intent(clientOrderId)?.status;
+      if (status === "unknown" || status === "lost")
+        learn(clientOrderId, { status: "open", reason: null, fills: [], whole: false });
+    }
+  }
+
+  #facts(symbols: readonly string[], sinceMs: number): JournalFacts {
+    const { journal, ledger } = this.#deps;
+    return {
+      symbols,
+      baseline: journal.baseline(),
+      held: (symbol) => ledger.book(symbol).quantity,
+      intent: (id) => journal.intent(id),
+      fills: journal.fillsSentSince(sinceMs + OVERLAP_MS),
+      isWaived: (kind, id) => journal.isWaived(kind, id),
+    };
+  }
+
+  /** What the account held before anything of ours, for symbols without it. */
+  #newBaseline(facts: JournalFacts, account: KnownAccount): readonly BaselineRow[] {
+    return [...byBaseAsset(facts.symbols, account).values()].flatMap((group) => {
+      const traded = group.reduce((sum, symbol) => sum.plus(facts.held(symbol)), decimal("0"));
+      return group
+        .filter((symbol) => !facts.baseline.has(symbol))
+        .map((symbol) => ({
+          symbol,
+          quantity: decimalText(decimal(account.holdings.get(symbol) ?? "0").minus(traded)),
+        }));
+    });
+  }
+
+  #inFavourOfVenue(found: readonly Difference[], exchangeMs: number): Pick<Settlement, "adjustments" | "waived"> {
+    const adjustments: FillRow[] = [];
+    const waived: Settlement["waived"][number][] = [];
+    const before = this.#deps.journal.adjustmentCount();
+    for (const { settledBy, text } of found) {
+      if (settledBy.type === "waive") waived.push({ kind: settledBy.kind, id: settledBy.id });
+      else
+        adjustments.push(
+          this.#adjustment(`adjustment-${before + adjustments.length + 1}`, settledBy, text, exchangeMs),
+        );
+    }
+    return { adjustments, waived };
+  }
+
+  /** At the average price where it makes the position smaller, so that it brings no profit or loss; else at the last close. */
+  #adjustment(
+    fillId: string,
+    { symbol, quantity }: Extract<Difference["settledBy"], { type: "adjust" }>,
+    reason: string,
+    exchangeMs: number,
+  ): FillRow {
+    const { ledger, clock } = this.#deps;
+    const held = ledger.book(symbol).quantity;
+    const isSmaller = held.times(quantity).lt("0") && held.plus(quantity).times(held).gte("0");
+    const last = ledger.lastPrice(symbol);
+    const average = ledger.position(symbol).averagePrice;
+    return {
+      fillId,
+      clientOrderId: null,
+      symbol,
+      side: quantity.gt("0") ? "buy" : "sell",
+      candleOpenTime: ledger.nextMinute(symbol) ?? 0,
+      price: isSmaller || last === null ? average : decimalText(decimalOfPrice(last)),
+      quantity: decimalText(quantity.abs()),
+      fee: "0",
+      baseFee: null,
+      filledAt: exchangeMs,
+      journaledAt: clock.nowMs(),
+      reason,
+    };
+  }
+}
+
+/** Where one symbol's base asset pays for another symbol, its holdings follow from both, which is not worked out here. */
+function refuseChains(symbols: readonly string[], { baseAssets }: KnownAccount): void {
+  const bases = new Set(baseAssets.values());
+  for (const symbol of symbols) {
+    const base = baseAssets.get(symbol);
+    const paidIn =
+      base !== undefined && symbol.startsWith(base) ? symbol.slice(base.length).replace(/^[^A-Z0-9]/, "") : null;
+    if (paidIn !== null && bases.has(paidIn))
+      throw new FabricError(
+        "usage",
+        `Cannot trade ${symbol} beside a symbol of ${paidIn}: its orders change what the account holds of ${paidIn}; ` +
+          "run them under two --name on two accounts",
+      );
+  }
+}
+
+function disagreement(found: readonly Difference[]): TradingHalt {
+  const told = found.slice(0, MOST_TOLD).map(({ text }) => text);
+  const more = found.length > MOST_TOLD ? `; and ${found.length - MOST_TOLD} more` : "";
+  return new TradingHalt(
+    `Cannot trade: journal and venue disagree. ${told.join("; ")}${more}. ` +
+      "Set it right at the venue and restart the runner, or restart it with --accept-broker, which adjusts the journal to the venue",
+  );
+}
