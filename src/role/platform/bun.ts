@@ -3,7 +3,7 @@ import type { Serve, ServerSocket, ServerSocketHandlers } from "../../core/env.t
 import { systemClock, systemRandom, systemTimers } from "./clock.ts";
 import type { Platform } from "./contract.ts";
 import { systemFiles } from "./files.ts";
-import { systemHttpGet, systemHttpSend, systemOpenSocket } from "./http.ts";
+import { httpSendWith, systemHttpGet, systemOpenSocket } from "./http.ts";
 import { listenFailure } from "./listen-failure.ts";
 import { systemOpenSqlite } from "./sqlite.ts";
 
@@ -81,7 +81,7 @@ export const platform: Platform = {
   files: systemFiles,
   openSocket: systemOpenSocket,
   httpGet: systemHttpGet,
-  httpSend: systemHttpSend,
+  httpSend: httpSendWith({}),
   serve,
   openSqlite: systemOpenSqlite,
   importUserFile(path, fabric) {

@@ -4,7 +4,7 @@ import { FabricError, messageOf } from "../../core/errors.ts";
 import { systemClock, systemRandom, systemTimers } from "./clock.ts";
 import type { Platform } from "./contract.ts";
 import { systemFiles } from "./files.ts";
-import { systemHttpGet, systemHttpSend, systemOpenSocket } from "./http.ts";
+import { httpSendWith, systemHttpGet, systemOpenSocket } from "./http.ts";
 import { listenFailure } from "./listen-failure.ts";
 import { systemOpenSqlite } from "./sqlite.ts";
 
@@ -25,8 +25,15 @@ declare const Deno: {
     },
     handler: (request: Request) => Response | Promise<Response>,
   ): DenoServer;
+  createHttpClient(options: { poolMaxIdlePerHost: number; http2: boolean }): unknown;
   upgradeWebSocket(request: Request, options: { idleTimeout: number }): { socket: WebSocket; response: Response };
 };
+
+/**
+ * Deno's fetch sends a request again, POST or not, when the kept connection that it went out on breaks without an answer (seen
+ * with 2.9.6). On a connection of its own it is sent once.
+ */
+const singleUse = Deno.createHttpClient({ poolMaxIdlePerHost: 0, http2: false });
 
 const serve: Serve = (options) => {
   const abort = new AbortController();
@@ -82,7 +89,7 @@ export const platform: Platform = {
   files: systemFiles,
   openSocket: systemOpenSocket,
   httpGet: systemHttpGet,
-  httpSend: systemHttpSend,
+  httpSend: httpSendWith({ client: singleUse }),
   serve,
   openSqlite: systemOpenSqlite,
   /** deno.json's import map tells what "fabric" is, for the user's files, too. */

@@ -13,22 +13,24 @@ export const systemHttpGet: HttpGet = async (url, timeoutMs) => {
   }
 };
 
-/** One request through the runtime's fetch. */
-export const systemHttpSend: HttpSend = async ({ method, url, headers, body }, timeoutMs) => {
-  try {
-    const reply = await fetch(url, {
-      method,
-      headers,
-      body,
-      signal: AbortSignal.timeout(timeoutMs),
-      redirect: "manual",
-    });
-    return { status: reply.status, headers: Object.fromEntries(reply.headers), body: await reply.text() };
-  } catch (error) {
-    // The address alone: a query may be signed.
-    throw new FabricError("unavailable", `No answer from ${url.split("?")[0]}: ${messageOf(error)}`, { cause: error });
-  }
-};
+/**
+ * One request through the runtime's fetch. `more` is what a runtime's fetch needs so that it sends once: none may repeat a
+ * request by itself, since what is repeated may be an order.
+ */
+export function httpSendWith(more: Readonly<Record<string, unknown>>): HttpSend {
+  return async ({ method, url, headers, body }, timeoutMs) => {
+    try {
+      const options = { method, headers, body, signal: AbortSignal.timeout(timeoutMs), redirect: "manual", ...more };
+      const reply = await fetch(url, options as RequestInit);
+      return { status: reply.status, headers: Object.fromEntries(reply.headers), body: await reply.text() };
+    } catch (error) {
+      // The address alone: a query may be signed.
+      throw new FabricError("unavailable", `No answer from ${url.split("?")[0]}: ${messageOf(error)}`, {
+        cause: error,
+      });
+    }
+  };
+}
 
 /** A WebSocket client on the runtime's own WebSocket (it answers pings by itself). */
 export const systemOpenSocket: OpenSocket = (url, handlers) => {
