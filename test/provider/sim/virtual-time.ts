@@ -73,6 +73,21 @@ export class VirtualTime implements Clock, Timers {
     this.#nowMs = end;
   }
 
+  /**
+   * The same without leaving the call: `drain` must run every promise callback that is ready. Stops early where `isOver` says so.
+   */
+  run(ms: number, drain: () => void, isOver: () => boolean = () => false): void {
+    const end = this.#nowMs + ms;
+    drain();
+    for (let next = this.#heap[0]; next && next.at <= end && !isOver(); next = this.#heap[0]) {
+      this.#pop();
+      this.#nowMs = next.at;
+      next.run();
+      drain();
+    }
+    if (!isOver()) this.#nowMs = end;
+  }
+
   #push(at: number, run: () => void): void {
     const heap = this.#heap;
     const entry = { at, order: this.#order++, run };

@@ -1,0 +1,103 @@
+/** A bug to be put into the product as it is loaded: the simulator must find it. */
+export interface Bug {
+  readonly name: string;
+  readonly what: string;
+  readonly edits: readonly Edit[];
+}
+
+/** `find` occurs exactly once in the file, or the run fails. */
+export interface Edit {
+  readonly file: string;
+  readonly find: string;
+  readonly replace: string;
+}
+
+function bug(name: string, what: string, ...edits: readonly (readonly [string, string, string])[]): Bug {
+  return { name, what, edits: edits.map(([file, find, replace]) => ({ file, find, replace })) };
+}
+
+export const BUGS: readonly Bug[] = [
+  bug("dedupe-off", "what was handed on before is handed on again", [
+    "src/provider/delivery.ts",
+    "return row.commitSeq <= this.#window.through || track.hasHandled(row);",
+    "return row.commitSeq < 0 && track.hasHandled(row);",
+  ]),
+  bug("publish-before-commit", "a candle is on the wire before its commit has returned", [
+    "src/store/writer.ts",
+    "await this.#truth.write(after, { ...NO_CHANGE, rows: numbered.rows, gaps: batch.gaps });",
+    "void this.#truth.write(after, { ...NO_CHANGE, rows: numbered.rows, gaps: batch.gaps }).catch(() => {});",
+  ]),
+  bug("intent-after-order", "the journal learns of an order after the broker", [
+    "src/execution/order-desk.ts",
+    `    this.#change(intent, { status: "unknown", sentAt: exchangeMs ?? intent.decidedAt, sentWallAt: wallMs });
+    this.counts.sent++;
+    const outcome = await submitOrder(this.#deps.broker, intent);`,
+    `    this.counts.sent++;
+    const outcome = await submitOrder(this.#deps.broker, intent);
+    this.#change(intent, { status: "unknown", sentAt: exchangeMs ?? intent.decidedAt, sentWallAt: wallMs });`,
+  ]),
+  bug("cursor-before-delivery", "the cursor is durable before what the candle led to", [
+    "src/execution/journal.ts",
+    "    const { cursor } = entry;\n",
+    "    const { cursor } = entry;\n    this.#sql.cursor.run(cursor.symbol, cursor.lastOpenTime, cursor.digest, cursor.delivered, cursor.commitSeq);\n",
+  ]),
+  bug("hole-ignored", "a candle is handed on although the one before it was not seen", [
+    "src/provider/fast-intake.ts",
+    "if (body.prevOpenTime !== track.chainOpenTime) return this.#hold(item);",
+    "",
+  ]),
+  bug(
+    "revision-as-new",
+    "a correction becomes a new row",
+    [
+      "src/role/market-data/market-core.ts",
+      "            .revise(candles)\n",
+      "            .commit({ candles, gaps: [], closedThrough: null })\n",
+    ],
+    [
+      "src/store/numbering.ts",
+      "return candle.openTime > last;",
+      "return candle.openTime > last || head !== undefined;",
+    ],
+  ),
+  bug("epoch-ignored", "a publisher's new life counts as its old one", [
+    "src/provider/closed-watch.ts",
+    "if (heartbeat.epoch === this.#epoch && heartbeat.seq <= this.#seq) return false;",
+    "if (heartbeat.seq <= this.#seq) return false;",
+  ]),
+  bug("lock-skipped", "a second node of one name starts all the same", [
+    "src/role/lifecycle/name-lock.ts",
+    "if (isBusy(error)) return null;",
+    "if (isBusy(error)) return { release() {} };",
+  ]),
+  bug("id-from-clock", "an order's id hangs on when it was made", [
+    "src/execution/client-order-id.ts",
+    "symbol, timeframe, openTime, ordinal]",
+    "symbol, timeframe, openTime, ordinal, Date.now()]",
+  ]),
+  bug("ambiguous-is-rejected", "an unclear outcome counts as a refusal", [
+    "src/execution/order-desk.ts",
+    "      this.counts.unknown++;\n      this.#deps.log.warn(`Order",
+    "      this.#refused(intent, outcome.reason);\n      this.#deps.log.warn(`Order",
+  ]),
+  bug("queue-unbounded", "the commit queue takes whatever comes", [
+    "src/store/commit-pipeline.ts",
+    "if (this.#waiting.length > 0 && this.#waitingRows + rows > this.#bound) {",
+    "if (rows < 0) {",
+  ]),
+  bug("manifest-before-segment", "a segment is listed before its file stands there", [
+    "src/store/publication.ts",
+    "this.#deps.files.rename(temporary, path);",
+    "this.#deps.timers.after(3, () => this.#deps.files.rename(temporary, path));",
+  ]),
+  bug("commit-overtaken", "a commit that failed is overtaken by the next", [
+    "src/store/commit-pipeline.ts",
+    "      this.#stall(messageOf(error));\n",
+    "      this.#stall(messageOf(error));\n      this.#waiting.push(...this.#waiting.splice(0, 1));\n",
+  ]),
+  bug("wrong-anchor", "a restart rebuilds the strategy's state from another beginning", [
+    "src/execution/state-fold.ts",
+    "} else await this.warm(anchor);",
+    "} else await this.warm({ ...anchor, openTime: anchor.openTime - MINUTE_MS });",
+  ]),
+];

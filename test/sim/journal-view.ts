@@ -1,0 +1,93 @@
+import type { SqlDatabase } from "../../src/core/env.ts";
+
+export interface IntentView {
+  readonly id: string;
+  readonly symbol: string;
+  readonly openTime: number;
+  readonly ordinal: number;
+  readonly side: string;
+  readonly quantity: string;
+  readonly status: string;
+  readonly reason: string | null;
+  readonly decidedAt: number;
+}
+
+export interface FillView {
+  readonly fillId: string;
+  readonly orderId: string;
+  readonly candleOpenTime: number;
+  readonly side: string;
+  readonly price: string;
+  readonly quantity: string;
+  readonly fee: string;
+}
+
+export interface CursorView {
+  readonly lastOpenTime: number;
+  readonly digest: string;
+  readonly delivered: number;
+  readonly commitSeq: number;
+}
+
+/** A runner's journal read by the simulator's own SQL. */
+export class JournalView {
+  readonly #database: SqlDatabase;
+
+  constructor(database: SqlDatabase) {
+    this.#database = database;
+  }
+
+  meta(key: string): string | null {
+    const row = this.#database.prepare("SELECT value FROM meta WHERE key = ?").get(key);
+    return row ? String(row.value) : null;
+  }
+
+  cursor(symbol: string): CursorView | null {
+    const row = this.#database.prepare("SELECT * FROM cursor WHERE symbol = ?").get(symbol);
+    if (!row) return null;
+    return {
+      lastOpenTime: Number(row.last_open_time),
+      digest: String(row.digest),
+      delivered: Number(row.delivered),
+      commitSeq: Number(row.commit_seq),
+    };
+  }
+
+  intents(symbol: string): readonly IntentView[] {
+    const rows = this.#database.prepare("SELECT * FROM intent WHERE symbol = ? ORDER BY rowid").all(symbol);
+    return rows.map((row) => ({
+      id: String(row.client_order_id),
+      symbol,
+      openTime: Number(row.open_time),
+      ordinal: Number(row.ordinal),
+      side: String(row.side),
+      quantity: String(row.quantity),
+      status: String(row.status),
+      reason: row.reason === null ? null : String(row.reason),
+      decidedAt: Number(row.decided_at),
+    }));
+  }
+
+  status(id: string): string | null {
+    const row = this.#database.prepare("SELECT status FROM intent WHERE client_order_id = ?").get(id);
+    return row ? String(row.status) : null;
+  }
+
+  activeCount(symbol: string): number {
+    const sql = "SELECT count(*) AS n FROM intent WHERE symbol = ? AND status IN ('pending', 'unknown', 'open')";
+    return Number(this.#database.prepare(sql).get(symbol)?.n);
+  }
+
+  fills(symbol: string): readonly FillView[] {
+    const rows = this.#database.prepare("SELECT * FROM fill WHERE symbol = ? ORDER BY rowid").all(symbol);
+    return rows.map((row) => ({
+      fillId: String(row.fill_id),
+      orderId: String(row.client_order_id),
+      candleOpenTime: Number(row.candle_open_time),
+      side: String(row.side),
+      price: String(row.price),
+      quantity: String(row.quantity),
+      fee: String(row.fee),
+    }));
+  }
+}

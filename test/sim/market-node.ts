@@ -1,0 +1,88 @@
+import { MessagePublisher } from "../../src/bus/message-publisher.ts";
+import { ZmqPublisher } from "../../src/bus/zmq-publisher.ts";
+import { FabricError } from "../../src/core/errors.ts";
+import { takeNameLock } from "../../src/role/lifecycle/name-lock.ts";
+import { MarketCore } from "../../src/role/market-data/market-core.ts";
+import { grantWriter } from "../../src/store/grant.ts";
+import { openStoreWriterOn } from "../../src/store/writer.ts";
+import type { Life } from "./life.ts";
+import { DATA, MARKET_ADDRESS, type Machine, RUN } from "./machine.ts";
+import { SimFeed } from "./sim-feed.ts";
+import { SimTruth } from "./sim-truth.ts";
+import { Killed } from "./world.ts";
+
+const HISTORY_BOUND_ROWS = 5000;
+
+/** The market-data node: the product's own parts, wired as its composition root wires them. */
+export async function marketLife(machine: Machine, life: Life, stop: AbortSignal): Promise<void> {
+  const { world } = machine;
+  const { scenario } = world;
+  const files = machine.disk.view(life);
+  const lock = takeNameLock(RUN, life.node, machine.sqlite.opener(life));
+  if (!lock) throw new FabricError("unavailable", "market-data runs already");
+  machine.claim(life);
+  let socket: ZmqPublisher | null = null;
+  try {
+    const deps = { clock: life.clock, timers: life.timers, random: life.random, log: life.log };
+    socket = new ZmqPublisher(
+      { endpoints: { bind: [MARKET_ADDRESS] } },
+      { ...deps, backend: machine.wire.backend(life) },
+    );
+    const messages = new MessagePublisher(
+      { node: life.node, epoch: life.random.uuid() },
+      { ...deps, publisher: socket },
+    );
+    const feed = new SimFeed(life, machine.market);
+    const tuning = { deletionGraceMs: 2000, mergeWidth: scenario.mergeWidth };
+    const grant = grantWriter("market-data");
+    const truth = new SimTruth(machine.truth, machine.disk, life, files);
+    const writer = await openStoreWriterOn(
+      truth,
+      { folder: DATA, venue: feed.venue, grant, tuning },
+      { ...deps, files },
+    );
+    try {
+      const publisher = {
+        publish(topic: string, fields: object) {
+          try {
+            messages.publish(topic, fields);
+          } catch (error) {
+            if (!(error instanceof Killed)) world.violate(7, `publishing on ${topic} threw: ${error}`);
+            throw error;
+          }
+        },
+      };
+      const own = new AbortController();
+      const core = new MarketCore(
+        {
+          symbols: machine.market.symbols,
+          historyMinutes: scenario.historyMinutes,
+          maxWaitingRows: scenario.maxWaitingRows,
+        },
+        { ...deps, feed, writer, publisher, onFatal: () => own.abort() },
+      );
+      watchBounds(life, core, scenario.maxWaitingRows);
+      await core.run(AbortSignal.any([stop, own.signal]));
+    } finally {
+      await writer.close();
+    }
+  } finally {
+    machine.yield(life);
+    socket?.close();
+    lock.release();
+  }
+}
+
+/** Looks at the pipeline from outside, not on the node's own timers. */
+function watchBounds(life: Life, core: MarketCore, bound: number): void {
+  const { world } = life;
+  const look = () => {
+    if (!life.alive) return;
+    const { waitingRows, waitingBatches } = core.pipeline;
+    // One batch larger than the bound is taken where nothing else waits.
+    const most = waitingBatches <= 1 ? HISTORY_BOUND_ROWS : bound;
+    world.check(8, waitingRows <= most, () => `${life.name}: ${waitingRows} rows wait for the store, bound ${most}`);
+    world.time.after(120, look);
+  };
+  look();
+}

@@ -1,0 +1,240 @@
+import { drainMicrotasks } from "bun:jsc";
+import { grantWriter } from "../../src/store/grant.ts";
+import { declareRole } from "../../src/store/guard.ts";
+import { judgeScanner } from "./checks-delivery.ts";
+import { journalOf, judgeAccount, judgeBeginning, RunnerJudge } from "./checks-runner.ts";
+import { StoreWatch } from "./checks-store.ts";
+import { Machine } from "./machine.ts";
+import { marketLife } from "./market-node.ts";
+import { type RunnerFacts, runnerLife } from "./runner-node.ts";
+import { freshMemory, scannerLife } from "./scanner-node.ts";
+import { type Cuts, drawScenario, NO_CUTS, type RunnerSpec } from "./scenario.ts";
+import { Supervisor } from "./supervisor.ts";
+import { type Violation, World } from "./world.ts";
+
+/** What was durable this long before the end has to be with every consumer, wall ms. */
+const CATCH_UP_MS = 3500;
+const MINUTE = 60_000;
+/** A market that is heard has closed every minute that ended this long before the end: settling, retries and a seal. */
+const CLOSE_LAG_MS = 5000;
+
+export interface Outcome {
+  readonly seed: number;
+  readonly violations: readonly Violation[];
+  readonly hash: string;
+  readonly tradingHash: string;
+  readonly lines: readonly string[];
+  readonly events: number;
+  readonly rows: number;
+  readonly lives: number;
+}
+
+/** Runs one seed from start to verdict. The same seed and cuts give the same run, byte for byte. */
+export function simulate(seed: number, cuts: Cuts = NO_CUTS, keepTrace = 0): Outcome {
+  // One process plays every role here: only market-data's may write, and the guard is asked under its name.
+  declareRole("market-data");
+  const world = new World(seed, drawScenario(seed, cuts), keepTrace);
+  const run = new Run(world);
+  try {
+    run.play();
+    run.judge();
+  } finally {
+    run.end();
+  }
+  return {
+    seed,
+    violations: world.violations,
+    ...{
+      hash: world.trace.hash,
+      tradingHash: world.trace.tradingHash,
+      lines: world.trace.lines,
+      events: world.trace.events,
+    },
+    ...{ rows: run.machine.truth.rows.length, lives: run.lives },
+  };
+}
+
+class Run {
+  readonly world: World;
+  readonly machine: Machine;
+  readonly #watch: StoreWatch;
+  readonly #market: Supervisor;
+  readonly #runners: { readonly spec: RunnerSpec; readonly facts: RunnerFacts; readonly supervisor: Supervisor }[] = [];
+  readonly #scanner: Supervisor | null;
+  readonly #memory = freshMemory();
+  #dueSeq = 0;
+  #heartbeats = new Map<string, number>();
+
+  constructor(world: World) {
+    this.world = world;
+    this.machine = new Machine(world);
+    this.#watch = new StoreWatch(this.machine);
+    const { scenario } = world;
+    this.#market = new Supervisor(world, "market-data", (life, stop) => marketLife(this.machine, life, stop));
+    for (const spec of scenario.runners) {
+      const facts: RunnerFacts = { runner: null, life: null };
+      const supervisor = new Supervisor(world, spec.name, (life, stop) =>
+        runnerLife(this.machine, spec, facts, life, stop),
+      );
+      this.#runners.push({ spec, facts, supervisor });
+      if (spec.broker === "venue") this.#watchOrders(spec);
+    }
+    const { scanner } = scenario;
+    this.#scanner = scanner
+      ? new Supervisor(world, "scanner", (life, stop) => scannerLife(this.machine, scanner, this.#memory, life, stop))
+      : null;
+  }
+
+  get lives(): number {
+    return this.#supervisors().reduce((sum, supervisor) => sum + supervisor.ends, 0);
+  }
+
+  play(): void {
+    const { world } = this;
+    const { scenario } = world;
+    this.#checkGuard();
+    const chance = world.chance("starts");
+    this.#market.start(chance.below(1500));
+    for (const { spec, supervisor } of this.#runners) supervisor.start(spec.startMs);
+    this.#scanner?.start(chance.below(2000));
+    this.#hurtDisk();
+    world.run(scenario.hurtMs);
+    world.isHurting = false;
+    world.note("world", "nothing is hurt from here on");
+    // An operator does not wait for the longest retry.
+    for (const { facts, supervisor } of this.#runners) if (facts.runner?.status().state === "halted") supervisor.stop();
+    world.run(scenario.quietMs - CATCH_UP_MS);
+    this.#dueSeq = this.machine.truth.rows.length;
+    for (const { spec, facts } of this.#runners) this.#heartbeats.set(spec.name, heard(facts.runner?.counters()));
+    this.#heartbeats.set("scanner", heard(this.#memory.provider?.counters()));
+    world.run(CATCH_UP_MS);
+  }
+
+  judge(): void {
+    const { world, machine } = this;
+    if (world.violations.length > 0) return;
+    this.#watch.judge();
+    const through = machine.truth.state.closedThrough ?? 0;
+    const due = Math.floor((machine.market.nowMs - CLOSE_LAG_MS * world.scenario.speed) / MINUTE) * MINUTE - MINUTE;
+    world.check(10, through >= due, () => `the market is closed through ${through}, due was ${due}`);
+    for (const { spec, facts } of this.#runners) {
+      const journal = journalOf(machine, spec.name);
+      if (!journal || journal.meta("startSeq") === null) {
+        world.violate(10, `${spec.name} never began`);
+        continue;
+      }
+      const { state, reason } = facts.runner?.status() ?? { state: "gone", reason: null };
+      world.check(5, state === "running", () => `${spec.name} is ${state} at the end: ${reason}`);
+      judgeBeginning(machine, spec, journal, this.#watch);
+      new RunnerJudge(machine, spec, journal).judge(this.#dueSeq);
+      if (spec.broker === "venue") judgeAccount(machine, spec, journal);
+      this.#judgeHeard(spec.name, facts.runner?.counters());
+    }
+    const { scanner } = world.scenario;
+    if (!scanner) return;
+    judgeScanner(machine, scanner, this.#memory, this.#watch, this.#dueSeq);
+    this.#judgeHeard("scanner", this.#memory.provider?.counters());
+  }
+
+  /** Every life dies with its run, so that nothing of it is left in the process. */
+  end(): void {
+    for (const supervisor of this.#supervisors()) supervisor.kill("the end of the run");
+    drainMicrotasks();
+    this.machine.sqlite.close();
+  }
+
+  #supervisors(): Supervisor[] {
+    return [
+      this.#market,
+      ...this.#runners.map(({ supervisor }) => supervisor),
+      ...(this.#scanner ? [this.#scanner] : []),
+    ];
+  }
+
+  #judgeHeard(name: string, counters: Readonly<Record<string, number>> | undefined): void {
+    const before = this.#heartbeats.get(name) ?? 0;
+    this.world.check(
+      10,
+      heard(counters) > before,
+      () => `${name} has heard no heartbeat for ${CATCH_UP_MS} ms (${before})`,
+    );
+  }
+
+  #checkGuard(): void {
+    for (const role of ["runner", "scanner", "bridge"] as const) {
+      try {
+        grantWriter(role);
+        this.world.violate(1, `a ${role} was given leave to write the store`);
+      } catch {
+        // As it must be.
+      }
+    }
+  }
+
+  /** Invariant 5 at the venue's door: what arrives was journaled as sent before, and within the bound. */
+  #watchOrders(spec: RunnerSpec): void {
+    const { world, machine } = this;
+    machine.account(spec.name).onArrival.push((order) => {
+      const journal = journalOf(machine, spec.name);
+      const status = journal?.status(order.clientOrderId) ?? null;
+      const was = status ?? "not there";
+      world.check(
+        5,
+        status !== null && status !== "pending",
+        () => `${spec.name}: order ${order.clientOrderId} arrived, and in the journal it is ${was}`,
+      );
+      const inFlight = journal?.activeCount(order.symbol) ?? 0;
+      world.check(
+        8,
+        inFlight <= spec.maxInFlight,
+        () => `${spec.name}: ${inFlight} orders of ${order.symbol} in flight, bound ${spec.maxInFlight}`,
+      );
+    });
+  }
+
+  /** Full stretches, and files that vanish or tear under everybody's feet. */
+  #hurtDisk(): void {
+    const { world, machine } = this;
+    const { rates } = world.scenario;
+    const chance = world.chance("disk hurts");
+    const again = () => {
+      if (!world.isHurting) return;
+      if (chance.chance(rates["store.disk-full"] * 0.2)) {
+        machine.disk.fullUntilMs = world.nowMs + chance.below(4000);
+        world.note("world", `the disk is full until ${machine.disk.fullUntilMs}`);
+      }
+      if (chance.chance(rates["store.segment-lost"] * 0.25)) this.#hurtSegment(false, chance.next());
+      if (chance.chance(rates["store.segment-torn"] * 0.25)) this.#hurtSegment(true, chance.next());
+      if (chance.chance(rates["power.loss"] * 0.08)) this.#losePower();
+      world.time.after(500, again);
+    };
+    again();
+  }
+
+  #hurtSegment(tear: boolean, which: number): void {
+    const { disk } = this.machine;
+    const paths = [...disk.files.keys()].filter((path) => path.endsWith(".parquet"));
+    const path = paths[Math.floor(which * paths.length)];
+    const file = path === undefined ? undefined : disk.files.get(path);
+    if (path === undefined || !file) return;
+    this.world.note("world", `${path} ${tear ? "is torn" : "vanishes"}`);
+    this.#watch.hurt.add(path.slice(path.lastIndexOf("/") + 1));
+    if (tear) file.isTorn = true;
+    else disk.files.delete(path);
+  }
+
+  #losePower(): void {
+    this.world.note("world", "the power fails");
+    for (const supervisor of this.#supervisors()) supervisor.kill("the power failed");
+    const before = new Map(this.machine.disk.files);
+    this.machine.disk.losePower();
+    for (const [path, file] of before) {
+      if (this.machine.disk.files.get(path) !== file || file.isTorn)
+        this.#watch.hurt.add(path.slice(path.lastIndexOf("/") + 1));
+    }
+  }
+}
+
+function heard(counters: Readonly<Record<string, number>> | undefined): number {
+  return counters?.["heartbeats.total"] ?? 0;
+}
