@@ -87,7 +87,10 @@ export class DualRailProvider {
         onHeartbeat: (body) => this.#onHeartbeat(body),
         onStatus: (status) => this.#deps.log.debug(`Market connection: ${status}`),
       });
-      if (!this.#closed) this.#poller.open();
+      if (!this.#closed) {
+        this.#poller.open();
+        this.#triggers.open();
+      }
       await this.#loop();
     } finally {
       await this.close();
@@ -245,6 +248,7 @@ export class DualRailProvider {
 
   /** Every row up to the view's end was dealt with: what lacks a row there has none. */
   async #reachedEnd(view: StoreView): Promise<void> {
+    this.#poller.worked();
     this.#delivery.adoptHeads(view, this.#symbols);
     this.#triggers.watch.cover(view.throughSeq, view.closedThrough);
     this.#joined = true;
@@ -260,7 +264,7 @@ export class DualRailProvider {
     if (error instanceof FabricError && (error.code === "refused" || error.code === "config")) throw error;
     this.#counts.readerErrors++;
     this.#trouble.warn("reader", `Cannot read the store, will try again: ${messageOf(error)}`);
-    this.#poller.retryLater();
+    this.#poller.retryAfterFailure();
   }
 
   // ── both ──

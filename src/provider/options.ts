@@ -30,8 +30,15 @@ export interface ProviderOptions {
   readonly pollMinGapMs?: number;
   /** Longest wall ms between two polls of a hole that the store cannot fill yet; they start at 5 ms and double (default 1,000). */
   readonly pollRetryMaxMs?: number;
-  /** Wall ms that a candle may be in flight after a heartbeat or its due time told of it (default 250). */
+  /** Wall ms that a candle may be in flight after a heartbeat or its due time told of it (default 100). */
   readonly dueGraceMs?: number;
+  /**
+   * Wall ms between looks at the store while a minute is overdue or the fast rail is silent (default 100). Where nothing was
+   * published since, a look costs one stat.
+   */
+  readonly lookMs?: number;
+  /** Wall ms without any heartbeat, which come once a second, after which the fast rail counts as silent (default 2,500). */
+  readonly silentAfterMs?: number;
   /** A symbol is STALE this many wall ms after the length of one minute passed (at the exchange's speed) without a candle (default 10,000). */
   readonly staleAfterMs?: number;
   /** Rows asked of the store at once (default 1,000). */
@@ -62,6 +69,8 @@ export interface ProviderTimes {
   readonly pollMinGapMs: number;
   readonly pollRetryMaxMs: number;
   readonly dueGraceMs: number;
+  readonly lookMs: number;
+  readonly silentAfterMs: number;
   readonly staleAfterMs: number;
 }
 
@@ -70,7 +79,9 @@ export function timesOf(options: ProviderOptions): ProviderTimes {
     safetyPollMs: options.safetyPollMs ?? 2_000,
     pollMinGapMs: options.pollMinGapMs ?? 10,
     pollRetryMaxMs: options.pollRetryMaxMs ?? 1_000,
-    dueGraceMs: options.dueGraceMs ?? 250,
+    dueGraceMs: options.dueGraceMs ?? 100,
+    lookMs: options.lookMs ?? 100,
+    silentAfterMs: options.silentAfterMs ?? 2_500,
     staleAfterMs: options.staleAfterMs ?? 10_000,
   };
 }

@@ -7,8 +7,9 @@ import type { ProviderTimes } from "./options.ts";
 import type { PollTrigger } from "./store-poller.ts";
 
 /**
- * What heartbeats set off: a poll where one tells of rows that were not seen, and a poll where a minute fell due without
- * its candles. Candles in flight get `dueGraceMs` first.
+ * What heartbeats, and their absence, set off: a poll where one tells of rows that were not seen, and a poll where a minute fell
+ * due without its candles; candles in flight get `dueGraceMs` first. While a minute is overdue (its row may be long in coming,
+ * and nothing would tell) or the fast rail is silent, the store is looked at every `lookMs`.
  */
 export class PollTriggers {
   readonly watch = new ClosedWatch();
@@ -21,6 +22,8 @@ export class PollTriggers {
   readonly #request: (trigger: PollTrigger) => void;
   #grace: Timer | null = null;
   #due: Timer | null = null;
+  #looks: Timer | null = null;
+  #heardMs: number;
   #closed = false;
 
   constructor(
@@ -36,12 +39,20 @@ export class PollTriggers {
     this.#delivery = delivery;
     this.#followsAll = followsAll;
     this.#request = request;
+    this.#heardMs = env.clock.monotonicMs();
+  }
+
+  /** Begins to look out for silence. */
+  open(): void {
+    this.#heardMs = this.#clock.monotonicMs();
+    this.#looks = this.#timers.every(this.#times.lookMs, () => this.#look());
   }
 
   /** False where the heartbeat is a repeat or outdated. */
   observe(heartbeat: HeartbeatBody): boolean {
     if (this.#closed || !this.watch.observe(heartbeat)) return false;
-    this.exchange.observe(heartbeat, this.#clock.monotonicMs());
+    this.#heardMs = this.#clock.monotonicMs();
+    this.exchange.observe(heartbeat, this.#heardMs);
     this.#armDue();
     const { promised } = this.watch;
     if (!this.#grace && this.#isBehind(promised)) this.#armGrace(promised);
@@ -58,6 +69,17 @@ export class PollTriggers {
     this.#closed = true;
     this.#grace?.cancel();
     this.#due?.cancel();
+    this.#looks?.cancel();
+  }
+
+  #look(): void {
+    if (this.#clock.monotonicMs() - this.#heardMs > this.#times.silentAfterMs) this.#request("silence");
+    else if (this.#isOverdue()) this.#request("overdue");
+  }
+
+  #isOverdue(): boolean {
+    const due = this.exchange.dueMinute(this.#clock.monotonicMs() - this.#times.dueGraceMs);
+    return due !== null && this.#isMissing(due);
   }
 
   #armGrace(promised: Promised): void {
@@ -76,8 +98,7 @@ export class PollTriggers {
     if (nextMs === null || this.#closed) return;
     // At a very high speed minutes fall due faster than polls may follow each other.
     this.#due = this.#timers.after(Math.max(nextMs, pollMinGapMs), () => {
-      const due = this.exchange.dueMinute(this.#clock.monotonicMs() - dueGraceMs);
-      if (due !== null && this.#isMissing(due)) this.#request("due");
+      if (this.#isOverdue()) this.#request("due");
       this.#armDue();
     });
   }

@@ -2,7 +2,16 @@ import type { Clock, Timer, Timers } from "../core/env.ts";
 import { POLL_RETRY_MIN_MS, type ProviderTimes } from "./options.ts";
 
 /** Why the store is read. */
-export type PollTrigger = "join" | "hole" | "heartbeat" | "due" | "safety" | "retry" | "overflow";
+export type PollTrigger =
+  | "join"
+  | "hole"
+  | "heartbeat"
+  | "due"
+  | "overdue"
+  | "silence"
+  | "safety"
+  | "retry"
+  | "overflow";
 
 export type ReadOutcome<T> = { readonly value: T; readonly atMs: number } | { readonly error: unknown };
 
@@ -24,6 +33,7 @@ export class StorePoller<T> {
   #safety: Timer | null = null;
   #retry: Timer | null = null;
   #gap: Timer | null = null;
+  #isFailing = false;
   #polls = 0;
   #reads = 0;
   #closed = false;
@@ -42,7 +52,7 @@ export class StorePoller<T> {
 
   /** Asks for a poll. Requests made before it starts are one poll. */
   request(trigger: PollTrigger): void {
-    if (this.#closed) return;
+    if (this.#closed || (this.#isFailing && isLook(trigger))) return;
     this.#triggers.set(trigger, (this.#triggers.get(trigger) ?? 0) + 1);
     this.#wanted = true;
     this.#wake();
@@ -57,6 +67,17 @@ export class StorePoller<T> {
       this.#retry = null;
       this.request("retry");
     });
+  }
+
+  /** Asks again as above; looks do not until then. */
+  retryAfterFailure(): void {
+    this.#isFailing = true;
+    this.retryLater();
+  }
+
+  /** A poll came to the store's end. */
+  worked(): void {
+    this.#isFailing = false;
   }
 
   /** The store moved on: the next retry is a quick one again. */
@@ -118,4 +139,9 @@ export class StorePoller<T> {
     this.#gap?.cancel();
     this.#outcome = undefined;
   }
+}
+
+/** What only hopes to find something, with nothing to tell that it is there. */
+function isLook(trigger: PollTrigger): boolean {
+  return trigger === "overdue" || trigger === "silence";
 }

@@ -103,7 +103,7 @@ test("a heartbeat whose candles were only in flight triggers no poll", async () 
   const row = rig.node.commit("A", minute(1));
   rig.store.closedThrough = minute(1);
   rig.node.heartbeat({ exchangeTime: null });
-  await rig.time.advance(100);
+  await rig.time.advance(90);
   rig.node.publish(row);
   await rig.time.advance(5_000);
   expect(rig.told()).toEqual(["A 0", "A 1"]);
@@ -160,6 +160,42 @@ for (const speed of [1, 60, 600]) {
     await rig.provider.close();
   });
 }
+
+test("a row that comes long after its minute fell due is found within a look, with no heartbeat to tell of it", async () => {
+  const rig = new Rig({ symbols: ["A"], safetyPollMs: HOURS }, undefined, 1);
+  rig.node.close("A", minute(0));
+  await rig.start();
+  rig.node.heartbeat({ exchangeTime: minute(2) - 1_000 });
+  await rig.time.advance(10_000);
+  expect(rig.counter("polls.asked.due.total")).toBe(1);
+  expect(rig.told()).toEqual(["A 0"]);
+  rig.unheard(() => rig.node.close("A", minute(1)));
+  await rig.time.advance(110 + rig.readMs);
+  expect(rig.told()).toEqual(["A 0", "A 1"]);
+  const looks = rig.counter("polls.asked.overdue.total");
+  expect(looks).toBeGreaterThan(50);
+  await rig.time.advance(10_000);
+  expect(rig.counter("polls.asked.overdue.total")).toBe(looks);
+  await rig.provider.close();
+});
+
+test("where no heartbeat comes at all the store is looked at until one does", async () => {
+  const rig = new Rig({ symbols: ["A"], safetyPollMs: HOURS, silentAfterMs: 2_500 });
+  rig.node.close("A", minute(0));
+  await rig.start();
+  await rig.time.advance(2_400);
+  expect(rig.counter("polls.asked.silence.total")).toBe(0);
+  await rig.time.advance(5_000);
+  rig.unheard(() => rig.node.close("A", minute(1)));
+  await rig.time.advance(110 + rig.readMs);
+  expect(rig.told()).toEqual(["A 0", "A 1"]);
+  rig.node.heartbeat({ exchangeTime: null });
+  const looks = rig.counter("polls.asked.silence.total");
+  expect(looks).toBeGreaterThan(45);
+  await rig.time.advance(2_400);
+  expect(rig.counter("polls.asked.silence.total")).toBe(looks);
+  await rig.provider.close();
+});
 
 test("a publisher's restart (a new epoch, counters from the start) is counted, and its candles and heartbeats are taken", async () => {
   const rig = new Rig({ safetyPollMs: HOURS });

@@ -60,7 +60,8 @@ export class Rig {
     const log: Log = { debug: note, info: note, warn: note, error: note };
     this.provider = new DualRailProvider(
       { reader, market: this.wire.subscription(), clock: this.time, timers: this.time, log },
-      { symbols: "all", cursor: fromStart(), ...options },
+      // Most tests send no heartbeats, and mean nothing by it.
+      { symbols: "all", cursor: fromStart(), silentAfterMs: Number.POSITIVE_INFINITY, ...options },
     );
   }
 
