@@ -7,6 +7,7 @@ const BENCHES: readonly (readonly [name: string, about: string])[] = [
   ["store", "commits, seals and polls of the store"],
   ["provider", "deliveries through the dual rail"],
   ["close", "closing one minute for 1,000 symbols: commit, publish, seal"],
+  ["failover", "a cut fast rail: in the store → delivered over the fallback rail, at speed 1"],
   ["latency", "trade sent → strategy called, over three processes"],
   ["ingest", "100,000 trades a second into one market-data node"],
 ];

@@ -100,11 +100,14 @@ function reportIn(line: string): TallyReport | null {
   }
 }
 
-/** What grew without bound; null where nothing did. Only the last, longest process tells. */
+/** What grew without bound in one of the processes; null where nothing did. */
 export function growthOf(result: FuzzResult): string | null {
-  const [quarter, end] = result.reports.at(-1)?.rssBytes ?? [0, 0];
-  if (quarter === 0 || end < quarter * GROWTH_FACTOR || end - quarter < GROWTH_BYTES) return null;
-  return `resident memory grew from ${megabytes(quarter)} to ${megabytes(end)} MB`;
+  for (const { rssBytes } of result.reports) {
+    const [quarter, end] = rssBytes;
+    if (quarter === 0 || end < quarter * GROWTH_FACTOR || end - quarter < GROWTH_BYTES) continue;
+    return `resident memory grew from ${megabytes(quarter)} to ${megabytes(end)} MB`;
+  }
+  return null;
 }
 
 /** The counts as a table: outcomes down, the `most` frequent ones, with the kinds of mutation that led to them. */
