@@ -241,11 +241,12 @@ export class OrderDesk {
   }
 
   async #resolve(clientOrderId: string): Promise<void> {
+    const { broker } = this.#deps;
     const before = this.#deps.ledger.find(clientOrderId);
     if (!before || isFinal(before.status)) return;
     // It may come to life while the answer is on its way: what counts is when it was asked for.
-    const windowPassed = this.#windowPassed(before);
-    const found = await lookUpOrder(this.#deps.broker, before);
+    const askedMs = this.#deps.exchangeNowMs();
+    const found = await lookUpOrder(broker, before);
     if (this.#closed) return;
     this.#unseen.delete(clientOrderId);
     // A push may have come while the answer was on its way.
@@ -254,9 +255,9 @@ export class OrderDesk {
     const step = recoveryStep({
       status: intent.status,
       lookup: found.type,
-      simulated: this.#deps.broker.catchesUp,
+      simulated: broker.catchesUp,
       age: this.age(intent.decidedAt),
-      windowPassed,
+      windowPassed: askedMs !== null && intent.sentAt !== null && askedMs - intent.sentAt > broker.validityWindowMs,
     });
     if (step === "adopt" && found.type === "found") this.learn(clientOrderId, { ...found, whole: true });
     else if (step === "send" && intent.status === "unknown")
@@ -332,10 +333,5 @@ export class OrderDesk {
 
   #change(intent: IntentRow, patch: OrderPatch): void {
     this.#deps.ledger.changeOrder(intent, patch, [], this.#news.now());
-  }
-
-  #windowPassed(intent: IntentRow): boolean {
-    const now = this.#deps.exchangeNowMs();
-    return now !== null && intent.sentAt !== null && now - intent.sentAt > this.#deps.broker.validityWindowMs;
   }
 }

@@ -1,37 +1,27 @@
-import type { Files, OpenSqlite, SqlDatabase, SqlValue } from "../core/env.ts";
-import { FabricError, messageOf } from "../core/errors.ts";
+import type { ExecutionMode } from "../core/decision.ts";
+import type { OpenSqlite, SqlDatabase, SqlValue } from "../core/env.ts";
 import type { OrderRow } from "../core/wire.ts";
 import { type DecimalValue, decimal, moneyText } from "./decimal.ts";
-import { BUSY_TIMEOUT_MS, journalVersion } from "./journal-schema.ts";
+import { type OpenJournal, type ReaderDeps, readJournal, readJournals } from "./journal-reader.ts";
 
-/**
- * All orders of all journals under a data folder, oldest decision first; empty where there are none. Opens them read-only,
- * beside their living runners. Throws FabricError "config" for another schema version, "io" where one cannot be read.
- */
-export function readAllOrders(
-  deps: { readonly openSqlite: OpenSqlite; readonly files: Files },
-  dataFolder: string,
-): readonly OrderRow[] {
-  const folder = `${dataFolder}/journal`;
-  const names = deps.files.list(folder).filter((name) => name.endsWith(".sqlite"));
-  const rows = names.flatMap((name) => readOrders(deps.openSqlite, `${folder}/${name}`));
+/** An order as a command shows it. */
+export interface JournaledOrder extends OrderRow {
+  readonly mode: ExecutionMode;
+}
+
+/** All orders of all journals under a data folder, oldest decision first; empty where there are none. As `readJournals`. */
+export function readAllOrders(deps: ReaderDeps, dataFolder: string): readonly JournaledOrder[] {
+  const rows = [...readJournals(deps, dataFolder, ordersOf)];
   return rows.sort((a, b) => a.openTime - b.openTime || (a.clientOrderId < b.clientOrderId ? -1 : 1));
 }
 
-/** The orders of one journal, newest first. As `readAllOrders`; "missing-input" where the file does not exist. */
-export function readOrders(openSqlite: OpenSqlite, path: string): readonly OrderRow[] {
-  const database = openSqlite(path, { readOnly: true });
-  try {
-    database.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
-    if (journalVersion(database, path) === null) return [];
-    const runner = database.prepare("SELECT value FROM meta WHERE key = 'runner'").get();
-    return orderRows(database, String(runner?.value), -1);
-  } catch (error) {
-    if (error instanceof FabricError) throw error;
-    throw new FabricError("io", `Cannot read journal ${path}: ${messageOf(error)}`, { cause: error });
-  } finally {
-    database.close();
-  }
+/** The orders of one journal, newest first. As `readJournal`. */
+export function readOrders(openSqlite: OpenSqlite, path: string): readonly JournaledOrder[] {
+  return readJournal(openSqlite, path, ordersOf) ?? [];
+}
+
+function ordersOf({ database, runner, mode }: OpenJournal): readonly JournaledOrder[] {
+  return orderRows(database, runner, -1).map((order) => ({ ...order, mode }));
 }
 
 /** The newest orders of an open journal, newest first; a limit of -1 is all of them. */

@@ -14,6 +14,10 @@ export interface FabricCommand {
   readonly args: ArgsDef;
   /** Flags that may be given several times; their value is a list. */
   readonly repeatable?: readonly string[];
+  /** Flags that count only where somebody types them: consent is not configured. */
+  readonly typedOnly?: readonly string[];
+  /** Keys of the configuration that are no flags: what must be written down first, and names of secrets' files. */
+  readonly configuredOnly?: readonly string[];
   /** Runs to the end; its number is the exit code (0 where there is none). Errors carry theirs. */
   run(values: Values): Promise<number | undefined>;
 }

@@ -34,6 +34,13 @@ export function parseStrict(
       const known = [...flags.keys()].map((flag) => `--${flag}`);
       throw usage(command, `Unknown flag ${token.rawName}${didYouMean(token.rawName, known)}`);
     }
+    if (command.configuredOnly?.includes(name)) {
+      const section = command.meta.name;
+      throw usage(
+        command,
+        `--${name} is configuration, not a flag: set ${name} under [${section}] in fabric.toml, or ${variableOf(section, name)}`,
+      );
+    }
     const isFirst = !given.has(name);
     if (!isFirst && !repeatable.has(name)) throw usage(command, `Flag --${name} is given twice`);
     given.add(name);
@@ -93,6 +100,12 @@ export function whole(values: Values, name: string, least: number, most: number)
     throw new FabricError("usage", `Bad --${name} "${value}": expected a whole number from ${least} to ${most}`);
   }
   return parsed;
+}
+
+/** The environment variable of a command's key. */
+export function variableOf(section: string, key: string): string {
+  const upper = (text: string) => text.toUpperCase().replaceAll("-", "_");
+  return `FABRIC_${upper(section)}__${upper(key)}`;
 }
 
 type Flags = ReadonlyMap<string, { readonly type?: string | undefined; readonly alias?: string | readonly string[] }>;

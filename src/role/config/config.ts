@@ -90,6 +90,9 @@ function set(
   source: string,
   found: Map<string, Configured>,
 ): void {
+  if (command.typedOnly?.includes(flag)) {
+    throw new FabricError("config", `Cannot take ${source}: --${flag} counts only where it is typed, each time`);
+  }
   const repeatable = command.repeatable?.includes(flag) === true;
   const kind =
     command.args[flag]?.type === "boolean" ? "true or false" : repeatable ? "a list of texts" : "a text or a number";

@@ -13,6 +13,8 @@ const Advertisement = v.object({
   startedAt: v.number(),
   /** Where it publishes. */
   endpoints: v.array(v.string()),
+  /** Of a node that trades. */
+  mode: v.exactOptional(v.picklist(["paper", "live"])),
 });
 
 /** What a node says of itself in <data>/run/<node>.json; true only while its lock is held. */

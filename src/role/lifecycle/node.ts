@@ -4,6 +4,7 @@ import { LogRing } from "../../bus/log-ring.ts";
 import { type BodyFields, MessagePublisher } from "../../bus/message-publisher.ts";
 import { TelemetryPublisher } from "../../bus/telemetry-publisher.ts";
 import { ZmqPublisher } from "../../bus/zmq-publisher.ts";
+import type { ExecutionMode } from "../../core/decision.ts";
 import type { Log } from "../../core/env.ts";
 import { FabricError, messageOf } from "../../core/errors.ts";
 import type { NodeName } from "../../core/symbol.ts";
@@ -45,6 +46,8 @@ export interface NodeOptions {
   readonly folder: DataFolder;
   /** Endpoints to publish on besides the folder's ipc socket. */
   readonly publish: readonly string[];
+  /** Of a node that trades. */
+  readonly mode?: ExecutionMode;
 }
 
 /** A live node, as its role sees it. */
@@ -101,7 +104,9 @@ export async function runNode(
     );
     const publisher = new MessagePublisher({ node: name, epoch }, { publisher: socket, clock: platform.clock, log });
     const { endpoints } = socket;
-    const about = { node: name, role, pid: process.pid, version: VERSION, epoch, startedAt: platform.clock.nowMs() };
+    const mode = options.mode === undefined ? {} : { mode: options.mode };
+    const startedAt = platform.clock.nowMs();
+    const about = { node: name, role, pid: process.pid, version: VERSION, epoch, startedAt, ...mode };
     keeper = new NodeKeeper(
       {
         run: folder.run,
@@ -201,7 +206,7 @@ class NodeTelemetry implements Disposable {
           };
           return { role, values: { ...this.#meter.values(), ...published, ...values }, rails };
         },
-        ...(isRunner ? { positions: () => this.#suppliers.positions?.() ?? NO_POSITIONS } : {}),
+        ...(isRunner ? { positions: () => this.#suppliers.positions?.() ?? noPositions(options.mode) } : {}),
         ...(isScanner ? { scan: () => this.#suppliers.scan?.() ?? { rows: [] } } : {}),
         logs,
       },
@@ -232,4 +237,7 @@ const STARTING: NodeReport = {
   values: {},
   rails: [],
 };
-const NO_POSITIONS: BodyFields<PositionsBody> = { mode: "paper", strategy: "", positions: [], orders: [] };
+
+function noPositions(mode: ExecutionMode = "paper"): BodyFields<PositionsBody> {
+  return { mode, strategy: "", positions: [], orders: [] };
+}

@@ -26,7 +26,7 @@ export interface RunnerLifeDeps {
   /** A fresh strategy, without state. */
   readonly openHost: () => StrategyHost;
   /** A broker, which becomes the life's. It is told the venue's clock: epoch ms, null while it is not known. */
-  readonly openBroker: (exchangeNowMs: () => number | null) => Broker;
+  readonly openBroker: (exchangeNowMs: () => number | null) => CountingBroker;
   readonly openSqlite: OpenSqlite;
   readonly files: Files;
   readonly clock: Clock;
@@ -35,6 +35,9 @@ export interface RunnerLifeDeps {
   /** Aborted when the runner is to stop. */
   readonly stop: AbortSignal;
 }
+
+/** A broker that may count what it meets, for telemetry. */
+type CountingBroker = Broker & { counters?(): Readonly<Record<string, number>> };
 
 export interface RunnerLifeOptions {
   /** The data folder. */
@@ -65,6 +68,7 @@ export class RunnerLife {
   #host: StrategyHost;
   #core: RunnerCore | null = null;
   #provider: DualRailProvider | null = null;
+  #broker: CountingBroker | null = null;
   /** Why the life before this one ended, until this one runs. */
   #trouble: string | null = null;
   #lives = 0;
@@ -133,6 +137,7 @@ export class RunnerLife {
     return {
       ...this.#provider?.counters(),
       ...(core?.trouble === null ? core.counters() : {}),
+      ...this.#broker?.counters?.(),
       "lives.total": this.#lives,
     };
   }
@@ -177,6 +182,7 @@ export class RunnerLife {
     const { reader, openBroker } = this.#deps;
     const exchangeNowMs = () => this.#provider?.exchangeTimeMs() ?? null;
     const broker = openBroker(exchangeNowMs);
+    this.#broker = broker;
     let journal: Journal;
     try {
       journal = openJournal(this.#deps, this.#options.folder, {

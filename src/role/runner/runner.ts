@@ -3,7 +3,6 @@ import { platform } from "#platform";
 import type { Log } from "../../core/env.ts";
 import { messageOf } from "../../core/errors.ts";
 import type { HealthBody } from "../../core/wire.ts";
-import { PaperBroker } from "../../execution/paper-broker.ts";
 import { BUILTIN_STRATEGIES } from "../../strategy/builtins.ts";
 import { StrategyHost } from "../../strategy/host.ts";
 import { asStrategy } from "../../strategy/load.ts";
@@ -16,6 +15,7 @@ import { claimStrayErrors } from "../lifecycle/stray-errors.ts";
 import { openRails, type Rails } from "../provider-node.ts";
 import { builtinOrFile } from "../user-file.ts";
 import { RunnerLife } from "./runner-life.ts";
+import { type Trading, type TradingWish, tradingOf } from "./trading.ts";
 
 export interface RunnerOptions {
   /** A built-in's name or the path of a .ts file. */
@@ -29,24 +29,28 @@ export interface RunnerOptions {
   readonly data: string | undefined;
   readonly market: readonly string[];
   readonly maxDecisionAgeMs: number | undefined;
+  /** Take the venue's word where journal and venue disagree at start. */
+  readonly acceptBroker: boolean;
+  readonly trading: TradingWish;
 }
 
-/** The runner role: one strategy on the dual rail, its decisions journaled before anything is sent, executed on paper. */
+/** The runner role: one strategy on the dual rail, its decisions journaled before anything is sent, on paper or to a venue. */
 export async function runRunner(options: RunnerOptions): Promise<number | undefined> {
   const strategy = await builtinOrFile("strategy", options.strategy, BUILTIN_STRATEGIES, asStrategy);
   const settings = strategySettings(strategy, options.params);
+  const trading = tradingOf(options.trading);
   const name = ownName(options.name ?? strategy.name, "runner");
   const folder = dataFolder(options.data);
-  return runNode({ role: "runner", name, folder, publish: [] }, async (node) => {
+  return runNode({ role: "runner", name, folder, publish: [], mode: trading.mode }, async (node) => {
     const rails = openRails(folder, options.symbols ?? "all", options.market, node.log);
-    const runner = new RunnerNode(options, node, rails, () => new StrategyHost(strategy, settings));
+    const runner = new RunnerNode(options, node, rails, trading, () => new StrategyHost(strategy, settings));
     using _stray = claimStrayErrors(
       (error) => isFrom(options.strategy, error) && failed(runner.life.host, error, node.log),
     );
     try {
-      node.log.info(
-        `Strategy ${strategy.name} ${strategy.version} on ${options.symbols?.join(", ") ?? "every symbol"}, paper`,
-      );
+      const symbols = options.symbols?.join(", ") ?? "every symbol";
+      node.log.info(`Strategy ${strategy.name} ${strategy.version} on ${symbols}, ${trading.mode}`);
+      trading.announce(node.log);
       await runner.run();
       return 0;
     } finally {
@@ -60,20 +64,33 @@ class RunnerNode {
   readonly life: RunnerLife;
   readonly #node: Node;
   readonly #symbols: string;
+  readonly #trading: Trading;
   readonly #delivery = new LatencyRing();
   #progressMs: number | null = null;
 
-  constructor(options: RunnerOptions, node: Node, rails: Rails, openHost: () => StrategyHost) {
+  constructor(options: RunnerOptions, node: Node, rails: Rails, trading: Trading, openHost: () => StrategyHost) {
     this.#node = node;
+    this.#trading = trading;
     this.#symbols = options.symbols?.join(",") ?? "all";
-    const { maxDecisionAgeMs } = options;
+    const { maxDecisionAgeMs, acceptBroker } = options;
     this.life = new RunnerLife(
-      { ...platform, ...rails, openHost, openBroker: () => new PaperBroker(), log: node.log, stop: node.stop },
+      {
+        ...platform,
+        ...rails,
+        openHost,
+        openBroker: () => trading.openBroker(node.log),
+        log: node.log,
+        stop: node.stop,
+      },
       {
         folder: node.folder.path,
         name: node.name,
         symbols: options.symbols ?? "all",
-        execution: maxDecisionAgeMs === undefined ? {} : { maxDecisionAgeMs },
+        execution: {
+          limits: trading.limits,
+          acceptBroker,
+          ...(maxDecisionAgeMs === undefined ? {} : { maxDecisionAgeMs }),
+        },
         onDelivered: ({ sentAt }) => {
           this.#progressMs = platform.clock.monotonicMs();
           if (sentAt !== null) this.#delivery.add(Math.max(0, platform.clock.nowMs() - sentAt));
@@ -86,7 +103,7 @@ class RunnerNode {
     this.#node.tell({
       report: () => this.#report(),
       positions: () => ({
-        mode: "paper",
+        mode: this.#trading.mode,
         strategy: this.life.host.identity.strategy,
         positions: this.life.positions(),
         orders: this.life.orders(),
@@ -105,12 +122,13 @@ class RunnerNode {
       params,
       timeframe: host.timeframe,
       symbols: this.#symbols,
+      broker: this.#trading.venue,
     };
     return {
       state: status.state,
       reason: status.reason,
       dataAgeMs: this.#progressMs === null ? null : Math.round(platform.clock.monotonicMs() - this.#progressMs),
-      mode: "paper",
+      mode: this.#trading.mode,
       details,
       values: { ...this.life.counters(), ...this.#delivery.values("publish.to.decided") },
       rails: this.life.rails(),

@@ -13,6 +13,7 @@ export async function runStatus(options: {
   const nodes = liveNodes(folder.run, platform.files, platform.openSqlite).map((node) => ({
     node: node.node,
     role: node.role,
+    mode: node.mode ?? null,
     pid: node.pid,
     version: node.version,
     started: toRfc3339(node.startedAt),
