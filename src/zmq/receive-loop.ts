@@ -32,6 +32,12 @@ const DRAIN_FRAMES = 4096;
 const MAX_BATCHES_AWAY = 2;
 /** … but only to this size, in bytes, so that the gathering buffer stays in the processor's cache. */
 const FULL_BATCH_BYTES = 256 * 1024;
+/**
+ * ZMTP pings to each publisher, and how long one may be silent before its connection is given up and made anew: where the other
+ * machine or a router is gone, TCP says nothing by itself, and a subscriber would wait for ever.
+ */
+const HEARTBEAT_MS = 1000;
+const PEER_SILENCE_MS = 5000;
 const POLL_ITEM_BYTES = 16;
 const POLL_ITEMS = 3;
 const SUB_ITEM = 2;
@@ -267,6 +273,9 @@ function configure(socket: NativeSocket, options: SubSocketOptions): readonly st
   if (options.conflate === "socket") socket.setInt(ZMQ.CONFLATE, 1);
   socket.setInt(ZMQ.RCVHWM, options.conflate === "socket" ? 1 : options.receiveHighWaterMark);
   socket.setInt64(ZMQ.MAXMSGSIZE, MAX_PEER_FRAME_BYTES);
+  socket.setInt(ZMQ.HEARTBEAT_IVL, HEARTBEAT_MS);
+  socket.setInt(ZMQ.HEARTBEAT_TIMEOUT, PEER_SILENCE_MS);
+  socket.setInt(ZMQ.HANDSHAKE_IVL, PEER_SILENCE_MS);
   if (options.reconnectMs !== undefined) socket.setInt(ZMQ.RECONNECT_IVL, options.reconnectMs);
   if (options.reconnectMaxMs !== undefined) socket.setInt(ZMQ.RECONNECT_IVL_MAX, options.reconnectMaxMs);
   if (options.curve) socket.setCurve(options.curve);

@@ -62,6 +62,11 @@ export class Actor {
     return this.#process?.pid ?? null;
   }
 
+  /** It was killed or asked to end, and its process is not gone yet. */
+  get doomed(): boolean {
+    return this.#doomed && this.#process !== null;
+  }
+
   get frozen(): boolean {
     return this.#frozen;
   }

@@ -140,6 +140,11 @@ class Chaos {
 
   async #finish(play: Play, stage: Stage, caughtUp: CaughtUp, stop: AbortSignal): Promise<ChaosReport | null> {
     const exits: Exit[] = [];
+    // However the play went: each of these was tried at least once.
+    for (const name of ["market-data", "busy"]) {
+      const actor = play.actor(name);
+      if (actor?.pid) await play.trySecond(actor);
+    }
     play.end();
     exits.push(...(await this.#stop(play, ["sim"])));
     await standStill(play, stage.data, stop);

@@ -60,6 +60,7 @@ function bridge({ play: { bridge: facts } }: Evidence): Verdict {
     ...facts.acted.map((what) => `it did ${what}`),
     ...facts.handles.map((path) => `it could write ${path}`),
   ];
+  if (facts.answered === 0) faults.push("it never answered a request to act");
   return verdict(
     "bridge-inert",
     faults,

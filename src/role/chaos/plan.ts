@@ -169,9 +169,9 @@ function* files(wish: ChaosWish, cast: readonly Part[], dice: Dice): Generator<S
 
 /** Always on: they hurt nobody, and the report rests on them. */
 function* tries(wish: ChaosWish, dice: Dice): Generator<Step> {
-  const names = ["market-data", "busy", "market-data", "saver", "scanner"];
+  const names = ["market-data", "busy", "market-data", "saver", "scanner", "bridge"];
   let at = 0;
-  for (const atMs of moments(wish, dice, 5000, 9000)) {
+  for (const atMs of moments(wish, dice, 2000, 5000)) {
     yield { atMs, kind: "second", node: names[at++ % names.length] ?? "market-data" };
     yield { atMs: atMs + 700, kind: "knock" };
   }

@@ -18,6 +18,7 @@ import type { ChaosWish, Role } from "./wish.ts";
 const RESTART_MS = 250;
 const MOST_RESTART_MS = 2000;
 const CALM_AFTER_MS = 10_000;
+const DYING_MS = 5;
 /** Longest wait for a minute's close. */
 const MAX_CLOSE_WAIT_MS = 2000;
 /** A start that failed this soon after the disk was in trouble failed for it. */
@@ -142,7 +143,7 @@ export class Play {
     for (const wire of Object.values(this.#wires)) wire.heal();
     for (const actor of this.actors) {
       actor.thaw();
-      if (actor.pid === null) this.#start(actor, null);
+      if (actor.doomed || actor.pid === null) this.#startLater(actor, 0, null);
     }
   }
 
@@ -274,13 +275,16 @@ export class Play {
     if (!actor || actor.held || actor.frozen || actor.pid === null || this.#hand.ranRecently) return;
     // Only one that is known to be up can be expected to hold its name.
     if (this.ear.health.get(node)?.pid !== actor.pid) return;
+    void this.trySecond(actor);
+  }
+
+  /** Starts a second node beside a living one, which nothing hurts meanwhile. */
+  async trySecond(actor: Actor): Promise<void> {
     actor.held = true;
     this.#hand.held = true;
-    void trySecond(actor, this.#stage.work).then((tried) => {
-      actor.held = false;
-      this.#hand.held = false;
-      this.facts.seconds.push(tried);
-    });
+    this.facts.seconds.push(await trySecond(actor, this.#stage.work));
+    actor.held = false;
+    this.#hand.held = false;
   }
 
   #onExit(exit: Exit): void {
@@ -304,7 +308,9 @@ export class Play {
     this.#waiting.get(actor.name)?.cancel();
     const timer = platform.timers.after(this.#over ? Math.min(delayMs, RESTART_MS) : delayMs, () => {
       this.#waiting.delete(actor.name);
-      this.#start(actor, skew);
+      // Killed and not yet gone: the kernel takes its time.
+      if (actor.doomed) this.#startLater(actor, DYING_MS, skew);
+      else this.#start(actor, skew);
     });
     this.#waiting.set(actor.name, timer);
   }

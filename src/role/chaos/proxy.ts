@@ -45,11 +45,11 @@ export class WireProxy {
   /** Begins a fault; the one before it ends. It ends by itself after `forMs`, except that a half-open connection stays one. */
   hurt(how: WireHow, forMs: number, delayMs: number): void {
     this.heal();
-    if (how === "cut") for (const joint of this.#joints) joint.cut();
+    if (how === "cut") this.#cutAll();
     else if (how === "half-open") for (const joint of this.#joints) joint.deafen();
     else if (how === "refuse") {
       this.#refusing = true;
-      for (const joint of this.#joints) joint.cut();
+      this.#cutAll();
     } else if (how === "stall") {
       this.#stalled = true;
       for (const joint of this.#joints) joint.stall();
@@ -78,6 +78,11 @@ export class WireProxy {
     await closed;
   }
 
+  /** A half-open connection cannot be cut: who would tell its ends? */
+  #cutAll(): void {
+    for (const joint of this.#joints) if (!joint.deaf) joint.cut();
+  }
+
   #take(client: Socket): void {
     this.connections++;
     if (this.#refusing) {
@@ -99,7 +104,7 @@ class Joint {
   readonly #sockets: readonly [Socket, Socket];
   readonly #lanes: readonly [Lane, Lane];
   readonly #gone: () => void;
-  #deaf = false;
+  deaf = false;
   delayMs = 0;
 
   constructor(client: Socket, target: Socket, gone: () => void) {
@@ -109,7 +114,7 @@ class Joint {
     for (const [at, socket] of this.#sockets.entries()) {
       socket.setNoDelay(true);
       socket.on("data", (chunk: Buffer) => {
-        if (!this.#deaf) this.#lanes[at === 0 ? 0 : 1].take(chunk, this.delayMs);
+        if (!this.deaf) this.#lanes[at === 0 ? 0 : 1].take(chunk, this.delayMs);
       });
       socket.on("error", () => this.#ended(at));
       socket.on("close", () => this.#ended(at));
@@ -124,7 +129,7 @@ class Joint {
 
   /** From now on neither side hears the other, and neither is told: as where a machine or a router between them is gone. */
   deafen(): void {
-    this.#deaf = true;
+    this.deaf = true;
     for (const lane of this.#lanes) lane.close();
   }
 
@@ -141,7 +146,7 @@ class Joint {
 
   /** A half-open connection ends for the side that gives it up alone; the other is still not told, but let go. */
   #ended(at: number): void {
-    if (!this.#deaf) this.cut();
+    if (!this.deaf) this.cut();
     else if (at === 0) this.cut();
   }
 }
