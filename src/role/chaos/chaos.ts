@@ -7,10 +7,11 @@ import { useEmbeddedLibzmq } from "../lifecycle/embedded-libzmq.ts";
 import { stopSignal } from "../lifecycle/stop-signal.ts";
 import type { Exit } from "./actor.ts";
 import { castOf, RUNNERS, type Runner, type Stage, SYMBOLS, strategyText } from "./cast.ts";
-import { Disk, mountsBelow } from "./disk.ts";
+import { Disk, mountsBelow, possibleMounts } from "./disk.ts";
 import type { CaughtUp, Evidence, Verdict } from "./evidence.ts";
 import { claimGrounds, type Grounds, markGrounds, removeTree } from "./folder.ts";
 import { filesLeft, processesLeft, publishedRows, runnerEvidence, truthOf, verifyData } from "./gather.ts";
+import { Janitor } from "./janitor.ts";
 import { judgeMarket } from "./judge-market.ts";
 import { judgeNodes } from "./judge-nodes.ts";
 import { judgeTrading } from "./judge-trading.ts";
@@ -66,6 +67,7 @@ class Chaos {
   readonly #options: ChaosOptions;
   readonly #grounds: Grounds;
   readonly #skipped: string[] = [];
+  readonly #janitor: Janitor;
   #disk: Disk | null = null;
   #play: Play | null = null;
   #segments: SegmentEar | null = null;
@@ -73,6 +75,7 @@ class Chaos {
   constructor(options: ChaosOptions, grounds: Grounds) {
     this.#options = options;
     this.#grounds = grounds;
+    this.#janitor = new Janitor(grounds.work, possibleMounts(grounds.data));
   }
 
   /** Null where it was stopped before there was a verdict. Whatever happens, nothing of it is left. */
@@ -86,7 +89,8 @@ class Chaos {
       await this.#play?.close();
       await this.#segments?.close();
       if (report?.ok !== true) this.#keepWords();
-      await this.#disk?.close(report !== null && !(this.#grounds.temporary && report.ok));
+      this.#disk?.close(report !== null && !(this.#grounds.temporary && report.ok));
+      await this.#janitor.dismiss();
     }
   }
 
@@ -164,7 +168,7 @@ class Chaos {
     const recovery = play.recovery.times();
     await play.close();
     leftBehind.push(...processesLeft(stage.work));
-    await this.#disk?.close(true);
+    this.#disk?.close(true);
     leftBehind.push(...mountsBelow(stage.data).map((mount) => `mount ${mount}`));
     const evidence: Evidence = {
       symbols: SYMBOLS,

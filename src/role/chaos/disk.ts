@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { closeSync, cpSync, openSync, readFileSync, renameSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { platform } from "#platform";
@@ -12,38 +12,25 @@ const PIECE_BYTES = 1024 * 1024;
 /** Folders of the data folder that may be made read-only. */
 export const GUARDED = ["published", "journal"] as const;
 
-/** Unmounts all of it, innermost first, once its stdin ends: when chaos is gone, however that came. */
-const JANITOR = `trap '' INT TERM HUP; cat >/dev/null; for path in "$@"; do while umount -l "$path" 2>/dev/null; do :; done; done`;
-
 /**
  * A small disk of its own under the data folder, so that it can be full. Needs leave to mount (root). What it holds is copied
  * back into the folder at the end.
  */
 export class Disk {
   readonly #path: string;
-  readonly #janitor: ChildProcess;
   readonly #readOnly = new Set<string>();
   #full = false;
   #closed = false;
 
-  private constructor(path: string, janitor: ChildProcess) {
+  private constructor(path: string) {
     this.#path = path;
-    this.#janitor = janitor;
   }
 
-  /** A text says why there is none. */
+  /** Mounts one over the folder; a text says why there is none. */
   static mount(path: string): Disk | string {
     if (process.platform !== "linux") return "a small disk of its own needs Linux";
-    const [inner, outer] = [GUARDED.map((name) => join(path, name)), path];
-    const janitor = spawn("sh", ["-c", JANITOR, "fabric-chaos-janitor", ...inner, outer], {
-      stdio: ["pipe", "ignore", "ignore"],
-    });
-    janitor.on("error", () => undefined);
-    janitor.stdin?.on("error", () => undefined);
     const refusal = run("mount", ["-t", "tmpfs", "-o", `size=${DISK_MEGABYTES}m,mode=0700`, "fabric-chaos", path]);
-    if (refusal === null) return new Disk(path, janitor);
-    janitor.stdin?.end();
-    return `a small disk of its own needs leave to mount one (${refusal})`;
+    return refusal === null ? new Disk(path) : `a small disk of its own needs leave to mount one (${refusal})`;
   }
 
   get troubled(): boolean {
@@ -89,7 +76,7 @@ export class Disk {
   }
 
   /** Unmounts all; `keep`: what the disk holds then lies in the folder itself. Idempotent. */
-  async close(keep: boolean): Promise<void> {
+  close(keep: boolean): void {
     if (this.#closed) return;
     this.#closed = true;
     this.unguard();
@@ -98,11 +85,7 @@ export class Disk {
     try {
       if (keep) cpSync(this.#path, copy, { recursive: true, preserveTimestamps: true });
     } finally {
-      const ended = new Promise<void>((resolve) => this.#janitor.once("exit", () => resolve()));
-      if (this.#janitor.exitCode === null && this.#janitor.pid !== undefined) {
-        this.#janitor.stdin?.end();
-        await ended;
-      }
+      run("umount", ["-l", this.#path]);
     }
     if (!keep) return;
     for (const name of platform.files.list(copy)) {
@@ -111,6 +94,11 @@ export class Disk {
     }
     removeTree(copy);
   }
+}
+
+/** What may be mounted for a data folder, innermost first. */
+export function possibleMounts(path: string): readonly string[] {
+  return [...GUARDED.map((name) => join(path, name)), path];
 }
 
 /** Mounts at or below a path, by the kernel's own list. */
