@@ -18,8 +18,11 @@ function secondStarts({ play }: Evidence, id: string, concerns: (node: string) =
   const tried = play.seconds.filter(({ node, void: nothing }) => concerns(node) && !nothing);
   const faults = tried.flatMap(({ node, expected, code, pid, said }) => {
     if (code !== expected) return [`a second ${node} ended with ${code}, not ${expected}: ${said.split("\n").at(-1)}`];
-    return said.includes(`${pid}`) ? [] : [`the refusal of a second ${node} does not name process ${pid}: ${said}`];
+    return said.includes(`process ${pid} `)
+      ? []
+      : [`the refusal of a second ${node} does not name process ${pid}: ${said}`];
   });
+  if (tried.length === 0) faults.push("no second start was tried");
   return verdict(id, faults, `${tried.length} second starts refused, each naming the holder's process`);
 }
 
@@ -69,9 +72,11 @@ function bridge({ play: { bridge: facts } }: Evidence): Verdict {
 }
 
 function orderlyStop({ stops }: Evidence): Verdict {
-  const faults = stops
+  const faults = stops.length === 0 ? ["no node was there to be stopped"] : [];
+  const ended = stops
     .filter(({ code, signal }) => code !== 0 || signal !== null)
     .map(({ node, code, signal, lastLine }) => `${node} ended with ${signal ?? code}: ${lastLine}`);
+  faults.push(...ended);
   return verdict("orderly-stop", faults, `${stops.length} nodes ended with 0 when asked to`);
 }
 

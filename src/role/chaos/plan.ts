@@ -96,8 +96,8 @@ function within(wish: ChaosWish, atMs: number, most: number): number {
 function* kills(wish: ChaosWish, cast: readonly Part[], dice: Dice): Generator<Step> {
   const mortal = cast.filter(({ role }) => wish.kill.has(role));
   if (mortal.length === 0) return;
-  for (const atMs of moments(wish, dice, 500, 1900)) {
-    const around = dice.unit() < 0.4;
+  for (const atMs of moments(wish, dice, 600, 2000)) {
+    const around = dice.unit() < 0.3;
     const victims = chosen(mortal, dice, around).map((part): Victim => {
       const draw = dice.unit();
       const downMs = draw < 0.6 ? dice.below(300) : draw < 0.9 ? 300 + dice.below(1200) : 1500 + dice.below(2000);

@@ -1,0 +1,144 @@
+import { expect, test } from "bun:test";
+import type { StoredCandle } from "../../src/core/candle.ts";
+import { extendDigest } from "../../src/core/digest.ts";
+import { digestOf, judgeMarket } from "../../src/role/chaos/judge-market.ts";
+import { broken, type Case, first, judge, sound, testCases, withRow, withTable, withVerify } from "./judging.ts";
+import { START } from "./sound-evidence.ts";
+
+const LATE = 70;
+const lastMinute = START + 59 * 60_000;
+
+test("Evidence of a run in which nothing went wrong holds in all nineteen invariants, whose ids are stable", () => {
+  expect(broken(sound)).toEqual([]);
+  expect(judge(sound).map(({ id }) => id)).toEqual([
+    "candles",
+    "gaps",
+    "commit-seq",
+    "store",
+    "wire-durable",
+    "segments-durable",
+    "digests",
+    "orders-once",
+    "fills-once",
+    "decisions",
+    "positions",
+    "one-writer",
+    "one-node",
+    "no-own-death",
+    "healed",
+    "caught-up",
+    "bridge-inert",
+    "orderly-stop",
+    "nothing-left",
+  ]);
+  expect(judge(sound).every(({ detail }) => detail.length > 10)).toBe(true);
+});
+
+const CASES: readonly Case[] = [
+  ["a candle with another close", withRow(LATE, { close: 1 }), ["candles"], /\(complete\): close differ/],
+  [
+    "a candle with another taker volume",
+    withRow(LATE, { takerBuyQuoteVolume: 1 }),
+    ["candles"],
+    /takerBuyQuoteVolume differ/,
+  ],
+  [
+    "a minute invented after the last",
+    withRow(119, { openTime: lastMinute + 60_000 }),
+    ["candles"],
+    /is no minute of the exchange/,
+  ],
+  ["no candle at all", { ...sound, rows: [] }, ["candles", "gaps", "wire-durable"], /no candle was stored/],
+  [
+    "a minute stored twice",
+    withRow(LATE, { openTime: sound.rows[LATE - 2]?.openTime ?? 0 }),
+    ["candles"],
+    /is stored twice/,
+  ],
+  ["a minute missing without a gap", withRow(LATE, null), ["gaps", "commit-seq"], /is missing and no gap/],
+  ["a symbol without candles", { ...sound, symbols: [...sound.symbols, "SOLUSDT"] }, ["gaps"], /SOLUSDT has no candle/],
+  ["a number left out", withRow(LATE, { commitSeq: 500 }), ["commit-seq"], /has commitSeq 500/],
+  ["a link to nowhere", withRow(LATE, { prevOpenTime: null }), ["commit-seq"], /follows null/],
+  [
+    "a store at fault",
+    withVerify({ ok: false, checks: [{ id: "keys", ok: false, detail: "twice" }] }),
+    ["store"],
+    /keys: twice/,
+  ],
+  ["a store that cannot be opened", { ...sound, verify: { problem: "exit 69" } }, ["store"], /exit 69/],
+  ["fewer rows published than stored", withVerify({ rows: 121 }), ["store"], /holds 121 candles/],
+  [
+    "a candle on the wire that was never stored",
+    { ...sound, wire: sound.wire.map((body, at) => (at === 3 ? { ...body, commitSeq: 4000 } : body)) },
+    ["wire-durable"],
+    /row 4000 .* is not stored/,
+  ],
+  [
+    "a candle on the wire with another price",
+    { ...sound, wire: sound.wire.map((body, at) => (at === 3 ? { ...body, high: 1e9 } : body)) },
+    ["wire-durable"],
+    /high differ/,
+  ],
+  ["a deaf subscriber", { ...sound, wire: [] }, ["wire-durable"], /no candles heard/],
+  [
+    "a segment's row that the store does not have",
+    { ...sound, segments: [...sound.segments, { ...(sound.rows[0] as StoredCandle), commitSeq: 121 }] },
+    ["segments-durable"],
+    /row 121/,
+  ],
+  [
+    "another digest in a journal",
+    withTable("cursors", (rows) => first(rows, { digest: "f".repeat(32) }), true),
+    ["digests"],
+    /busy BTCUSDT: f+ after 20/,
+  ],
+  [
+    "another digest told by the scanner",
+    {
+      ...sound,
+      rails: sound.rails.map((told) => ({ ...told, rails: told.rails.map((rail) => ({ ...rail, digest: "0" })) })),
+    },
+    ["digests"],
+    /scanner told/,
+  ],
+  [
+    "one more candle delivered than the digest tells",
+    withTable("cursors", (rows) => first(rows, { delivered: 21 }), true),
+    ["digests"],
+    /after 21/,
+  ],
+];
+
+testCases(CASES);
+
+test("A missing minute that a gap records is no fault", () => {
+  const rows = sound.rows
+    .slice(0, -4)
+    .concat(sound.rows.slice(-2))
+    .map((row, at) => ({ ...row, commitSeq: at + 1 }));
+  const gaps = sound.symbols.map((symbol) => {
+    return { symbol, fromOpenTime: lastMinute - 60_000, toOpenTime: lastMinute - 60_000, reason: "test" };
+  });
+  expect(judgeMarket({ ...sound, rows, gaps }).find(({ id }) => id === "gaps")).toEqual({
+    id: "gaps",
+    ok: true,
+    detail: "2 missing minutes, all recorded",
+  });
+});
+
+test("A verdict names five faults and counts the rest", () => {
+  const rows = sound.rows.map((row) => ({ ...row, close: 1 }));
+  const verdict = judgeMarket({ ...sound, rows }).find(({ id }) => id === "candles");
+  expect(verdict?.detail.split(";").length).toBe(5);
+  expect(verdict?.detail).toMatch(/\(and 115 more\)$/);
+});
+
+test("The judges' digest, written apart from the product's, is the same function", () => {
+  let digest = "0".repeat(32);
+  const own = sound.rows.filter((row) => row.symbol === "ETHUSDT");
+  for (const [at, row] of own.entries()) {
+    digest = extendDigest(digest, row);
+    expect(digestOf(sound.rows, "ETHUSDT", at + 1, row.openTime)).toBe(digest);
+  }
+  expect(digestOf(sound.rows, "ETHUSDT", 99, lastMinute)).toBeNull();
+});

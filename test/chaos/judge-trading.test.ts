@@ -1,0 +1,103 @@
+import { expect, test } from "bun:test";
+import type { Row } from "../../src/role/chaos/journals.ts";
+import { scaled } from "../../src/role/chaos/judge-trading.ts";
+import { type Case, first, sound, testCases, withFirstRunner, withTable } from "./judging.ts";
+
+const CASES: readonly Case[] = [
+  [
+    "an order twice by id",
+    withTable("intents", (rows) => first(rows, { client_order_id: rows[1]?.client_order_id ?? "" }), true),
+    ["orders-once"],
+    /order .* twice/,
+  ],
+  [
+    "a decision twice by its candle",
+    withTable("intents", (rows) => [...rows, { ...(rows[0] as Row), client_order_id: "another" }], true),
+    ["orders-once"],
+    /was decided twice/,
+  ],
+  [
+    "an order with an unknown outcome",
+    withTable("intents", (rows) => first(rows, { status: "unknown" }), true),
+    ["orders-once", "fills-once"],
+    /is unknown/,
+  ],
+  ["no order at all", { ...sound, runners: [] }, ["orders-once", "fills-once", "positions"], /no order was made/],
+  [
+    "a fill twice",
+    withTable("fills", (rows) => [...rows, rows[0] as Row], true),
+    ["fills-once", "positions"],
+    /fill .* twice/,
+  ],
+  [
+    "a second fill of one order",
+    withTable("fills", (rows) => [...rows, { ...(rows[0] as Row), fill_id: "another" }], true),
+    ["fills-once", "positions"],
+    /is not filled once/,
+  ],
+  [
+    "a fill at another price",
+    withTable("fills", (rows) => first(rows, { price: "1" }), true),
+    ["fills-once"],
+    /at 1, the open is/,
+  ],
+  [
+    "a fill of no order",
+    withTable("fills", (rows) => first(rows, { client_order_id: "ghost" }), true),
+    ["fills-once"],
+    /belongs to no order/,
+  ],
+  [
+    "a fill at the candle that was decided on",
+    withTable("fills", (rows) => first(rows, { candle_open_time: 0 }), true),
+    ["fills-once"],
+    /not at a later candle/,
+  ],
+  [
+    "a decision that an undisturbed run takes otherwise",
+    withTable("intents", (rows) => first(rows, { reason: "other" })),
+    ["decisions"],
+    /busy: intents .*other/,
+  ],
+  [
+    "a decision that an undisturbed run does not take",
+    withTable("intents", (rows) => [...rows, { ...(rows[0] as Row), client_order_id: "x", ordinal: 7 }]),
+    ["decisions", "fills-once"],
+    /\d+ intents, undisturbed \d+/,
+  ],
+  [
+    "a decision left out",
+    withTable("fills", (rows) => rows.slice(0, -1)),
+    ["decisions", "fills-once"],
+    /\d+ fills, undisturbed \d+/,
+  ],
+  [
+    "an undisturbed run that failed",
+    withFirstRunner((runner) => ({ ...runner, undisturbed: { problem: "no file" } })),
+    ["decisions"],
+    /no file/,
+  ],
+  ["another saved state", withTable("states", () => [{ symbol: "BTCUSDT" }]), ["decisions"], /1 states, undisturbed 0/],
+  [
+    "a position that is not the sum of its fills",
+    withFirstRunner((runner) => ({ ...runner, positions: new Map([...(runner.positions ?? []), ["BTCUSDT", "77"]]) })),
+    ["positions"],
+    /busy told 77 BTCUSDT/,
+  ],
+  [
+    "a runner that told no position",
+    withFirstRunner((runner) => ({ ...runner, positions: null })),
+    ["positions"],
+    /told no position/,
+  ],
+];
+
+testCases(CASES);
+
+test("Decimal texts are added up exactly", () => {
+  expect([scaled("0.1"), scaled("-12.000000000000000001"), scaled("3")]).toEqual([
+    100_000_000_000_000_000n,
+    -12_000_000_000_000_000_001n,
+    3_000_000_000_000_000_000n,
+  ]);
+});
