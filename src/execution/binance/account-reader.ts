@@ -20,6 +20,7 @@ type Trade = Known["trades"][number];
 /** Rows asked for at once, Binance's most; and pages of one list: a longer list is not read, and says so. */
 const PAGE = 1000;
 const MAX_PAGES = 50;
+const MOST_TRIES = 3;
 
 /**
  * The account as the venue tells it: GET /api/v3/account, openOrders, myTrades and (for the client ids of the trades' orders,
@@ -117,8 +118,11 @@ async function rulesOf({ rules }: AccountReaderDeps, symbol: string): Promise<Sy
   return answer.rules;
 }
 
+/** Asks again where the answer got lost: reading twice changes nothing, and one loss would cost the whole account. */
 async function ask({ rest }: AccountReaderDeps, path: string, parameters: Parameters): Promise<unknown> {
-  const reply = await rest.signed("GET", path, parameters);
-  if (reply.type === "ok") return reply.body;
-  throw new Unreadable(`no ${path}: ${reasonOf(reply)}`);
+  for (let tries = 1; ; tries++) {
+    const reply = await rest.signed("GET", path, parameters);
+    if (reply.type === "ok") return reply.body;
+    if (reply.type !== "unclear" || tries === MOST_TRIES) throw new Unreadable(`no ${path}: ${reasonOf(reply)}`);
+  }
 }

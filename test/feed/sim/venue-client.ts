@@ -1,5 +1,6 @@
 import { createHmac } from "node:crypto";
 import { platform } from "#platform";
+import type { SimExchange } from "../../../src/feed/sim/sim-exchange.ts";
 import { eventually } from "../../support/eventually.ts";
 import type { Bench } from "./exchange-bench.ts";
 
@@ -18,7 +19,7 @@ export interface Answer {
 
 /** A signed request as Binance's document shows it, with the bench's exchange time for its timestamp unless given. */
 export async function signed(
-  { url, exchange }: Pick<Bench, "url" | "exchange">,
+  { url, exchange }: { readonly url: string; readonly exchange: Pick<SimExchange, "exchangeTimeMs"> },
   method: "GET" | "POST",
   name: string,
   parameters: Parameters = {},
