@@ -9,6 +9,7 @@ import type { Lane, SegmentContent, SegmentRange, Truth, TruthChange, TruthState
 import { CREATE_TABLES, IS_DELIVERED, numberOrNull } from "./schema.ts";
 import { writeSegmentFile } from "./segment-file.ts";
 import { appendChange } from "./truth-change.ts";
+import { isSame, UnsettledWrite } from "./unsettled-write.ts";
 
 export interface TruthDeps {
   readonly files: Files;
@@ -38,8 +39,7 @@ export class DuckDbTruth implements Truth {
   #side: Connection | null = null;
   #sideWork: Promise<unknown> = Promise.resolve();
   #state: TruthState = { commitSeq: 0, revisionSeq: 0, gapSeq: 0, closedThrough: null, environment: null };
-  /** What the state would be, had the transaction that failed last taken place after all. */
-  #uncertain: TruthState | null = null;
+  readonly #unsettled = new UnsettledWrite();
   #storeId = "";
 
   /** `checkpointBytes`: the log's length from which `checkpointIfDue` folds it into the file. */
@@ -82,16 +82,21 @@ export class DuckDbTruth implements Truth {
    * otherwise. A transaction whose commit reported a failure and yet is in the file counts as done, now or when it is repeated.
    */
   async write(after: TruthState, change: TruthChange): Promise<void> {
+    const tellable = !isSame(after, this.#state);
+    let isUnderWay = false;
     try {
       const main = await this.#usable();
-      if (!(await this.#alreadyDone(main, after))) await this.#transact(main, after, change);
+      if (!(await this.#isDone(main, after))) {
+        isUnderWay = true;
+        await this.#transact(main, after, change);
+      }
     } catch (error) {
-      const tellable = !isSame(after, this.#state);
-      if (tellable) this.#uncertain = after;
-      if (!(await this.#settledAfterFailure(after, error)) || !tellable)
+      if (!isUnderWay && isFatal(error)) await this.#drop();
+      if (isUnderWay && tellable) this.#unsettled.doubt(after, change);
+      if (!isUnderWay || !(await this.#settledAfterFailure(after, error)) || !tellable)
         throw storeFailure("commit to the market store", this.#layout.market, error);
     }
-    this.#uncertain = null;
+    this.#unsettled.settled();
     this.#state = after;
   }
 
@@ -209,12 +214,17 @@ export class DuckDbTruth implements Truth {
     }
   }
 
-  async #alreadyDone(main: Connection, after: TruthState): Promise<boolean> {
-    if (this.#uncertain === null) return false;
-    const now = await readState(main);
-    if (isSame(now, after) && isSame(now, this.#uncertain)) return true;
-    assert(isSame(now, this.#state), "a failed transaction is either wholly in the store or not at all");
-    return false;
+  /** Whether this very transaction is in the file already. Throws where another one is that was in doubt: the caller tries again. */
+  async #isDone(main: Connection, after: TruthState): Promise<boolean> {
+    if (!this.#unsettled.isPending) return false;
+    const found = await readState(main);
+    const settlement = this.#unsettled.settle(found, this.#state, after);
+    if (settlement === "write" || settlement === "done") return settlement === "done";
+    if (settlement === "rework") this.#state = found;
+    throw new FabricError(
+      "try-again",
+      "a transaction that had failed turned out to be in the store; this one comes after it",
+    );
   }
 
   async #settledAfterFailure(after: TruthState, error: unknown): Promise<boolean> {
@@ -239,14 +249,4 @@ async function readState(connection: Connection): Promise<TruthState> {
     closedThrough: numberOrNull(row[3]),
     environment: row[4] === null || row[4] === undefined ? null : String(row[4]),
   };
-}
-
-function isSame(one: TruthState, other: TruthState): boolean {
-  return (
-    one.commitSeq === other.commitSeq &&
-    one.revisionSeq === other.revisionSeq &&
-    one.gapSeq === other.gapSeq &&
-    one.closedThrough === other.closedThrough &&
-    one.environment === other.environment
-  );
 }

@@ -50,9 +50,9 @@ export const BUGS: readonly Bug[] = [
     "revision-as-new",
     "a correction becomes a new row",
     [
-      "src/role/market-data/market-core.ts",
-      "            .revise(candles)\n",
-      "            .commit({ candles, gaps: [], closedThrough: null })\n",
+      "src/role/market-data/revision-queue.ts",
+      "writer.revise(next.candles)",
+      "writer.commit({ candles: next.candles, gaps: [], closedThrough: null })",
     ],
     [
       "src/store/numbering.ts",

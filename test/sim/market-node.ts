@@ -13,8 +13,14 @@ import { Killed } from "./world.ts";
 
 const HISTORY_BOUND_ROWS = 5000;
 
+/** What a run's checks want to know of a living market-data. */
+export interface MarketFacts {
+  core: MarketCore | null;
+  life: Life | null;
+}
+
 /** The market-data node: the product's own parts, wired as its composition root wires them. */
-export async function marketLife(machine: Machine, life: Life, stop: AbortSignal): Promise<void> {
+export async function marketLife(machine: Machine, facts: MarketFacts, life: Life, stop: AbortSignal): Promise<void> {
   const { world } = machine;
   const { scenario } = world;
   const files = machine.disk.view(life);
@@ -61,6 +67,8 @@ export async function marketLife(machine: Machine, life: Life, stop: AbortSignal
         },
         { ...deps, feed, writer, publisher, onFatal: () => own.abort() },
       );
+      facts.core = core;
+      facts.life = life;
       watchBounds(life, core, scenario.maxWaitingRows);
       await core.run(AbortSignal.any([stop, own.signal]));
     } finally {

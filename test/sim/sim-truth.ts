@@ -12,6 +12,7 @@ import type {
   TruthChange,
   TruthState,
 } from "../../src/store/ports.ts";
+import { isSame, UnsettledWrite } from "../../src/store/unsettled-write.ts";
 import type { Life } from "./life.ts";
 import type { SimDisk } from "./sim-disk.ts";
 import type { World } from "./world.ts";
@@ -40,8 +41,7 @@ export class SimTruth implements Truth {
   readonly #files: Files;
   #opening: Opening | null = null;
   #state = EMPTY;
-  /** What the state would be, had the transaction that failed last taken place after all. */
-  #uncertain: TruthState | null = null;
+  readonly #unsettled = new UnsettledWrite();
 
   constructor(file: TruthFile, disk: SimDisk, life: Life, files: Files) {
     this.#file = file;
@@ -88,18 +88,17 @@ export class SimTruth implements Truth {
     await this.#life.call("a commit", slow, () => {
       if (this.#disk.isFull || failsBefore)
         throw new FabricError("io", "Cannot commit to the market store: no space left");
-      if (this.#uncertain !== null && isSame(this.#file.state, this.#uncertain)) {
-        if (!isSame(after, this.#uncertain))
-          throw new FabricError("internal", "a failed transaction is either wholly in the store or not at all");
-        this.#uncertain = null;
-        return;
-      }
+      const settlement = this.#unsettled.settle(this.#file.state, this.#state, after);
+      if (settlement === "done") return;
+      if (settlement === "rework") this.#state = this.#file.state;
+      if (settlement !== "write")
+        throw new FabricError("try-again", "a transaction that had failed turned out to be in the store");
       this.#apply(after, change);
       if (!failsAfter) return;
-      this.#uncertain = after;
+      this.#unsettled.doubt(after, change);
       throw new FabricError("io", "Cannot commit to the market store: the device went away");
     });
-    this.#uncertain = null;
+    this.#unsettled.settled();
     this.#state = after;
   }
 
@@ -175,14 +174,4 @@ export class SimTruth implements Truth {
     this.#opening = null;
     if (this.#file.holder === this.#life) this.#file.holder = null;
   }
-}
-
-function isSame(one: TruthState, other: TruthState): boolean {
-  return (
-    one.commitSeq === other.commitSeq &&
-    one.revisionSeq === other.revisionSeq &&
-    one.gapSeq === other.gapSeq &&
-    one.closedThrough === other.closedThrough &&
-    one.environment === other.environment
-  );
 }

@@ -5,11 +5,12 @@ import { judgeScanner } from "./checks-delivery.ts";
 import { journalOf, judgeAccount, judgeBeginning, RunnerJudge } from "./checks-runner.ts";
 import { StoreWatch } from "./checks-store.ts";
 import { Machine } from "./machine.ts";
-import { marketLife } from "./market-node.ts";
+import { type MarketFacts, marketLife } from "./market-node.ts";
 import { type RunnerFacts, runnerLife } from "./runner-node.ts";
 import { freshMemory, scannerLife } from "./scanner-node.ts";
 import { type Cuts, drawScenario, NO_CUTS, type RunnerSpec } from "./scenario.ts";
 import { Supervisor } from "./supervisor.ts";
+import { EXCHANGE_START } from "./venue-market.ts";
 import { type Violation, World } from "./world.ts";
 
 /** What was durable this long before the end has to be with every consumer, wall ms. */
@@ -62,6 +63,7 @@ class Run {
   readonly #runners: { readonly spec: RunnerSpec; readonly facts: RunnerFacts; readonly supervisor: Supervisor }[] = [];
   readonly #scanner: Supervisor | null;
   readonly #memory = freshMemory();
+  readonly #marketFacts: MarketFacts = { core: null, life: null };
   #dueSeq = 0;
   #heartbeats = new Map<string, number>();
 
@@ -70,7 +72,9 @@ class Run {
     this.machine = new Machine(world);
     this.#watch = new StoreWatch(this.machine);
     const { scenario } = world;
-    this.#market = new Supervisor(world, "market-data", (life, stop) => marketLife(this.machine, life, stop));
+    this.#market = new Supervisor(world, "market-data", (life, stop) =>
+      marketLife(this.machine, this.#marketFacts, life, stop),
+    );
     for (const spec of scenario.runners) {
       const facts: RunnerFacts = { runner: null, life: null };
       const supervisor = new Supervisor(world, spec.name, (life, stop) =>
@@ -114,13 +118,12 @@ class Run {
     const { world, machine } = this;
     if (world.violations.length > 0) return;
     this.#watch.judge();
-    const through = machine.truth.state.closedThrough ?? 0;
-    const due = Math.floor((machine.market.nowMs - CLOSE_LAG_MS * world.scenario.speed) / MINUTE) * MINUTE - MINUTE;
-    world.check(10, through >= due, () => `the market is closed through ${through}, due was ${due}`);
+    this.#judgeMarket();
     for (const { spec, facts } of this.#runners) {
       const journal = journalOf(machine, spec.name);
       if (!journal || journal.meta("startSeq") === null) {
-        world.violate(10, `${spec.name} never began`);
+        // Where nothing was ever closed there is no beginning.
+        world.check(10, this.#watch.beginnings.size === 0, () => `${spec.name} never began`);
         continue;
       }
       const { state, reason } = facts.runner?.status() ?? { state: "gone", reason: null };
@@ -134,6 +137,22 @@ class Run {
     if (!scanner) return;
     judgeScanner(machine, scanner, this.#memory, this.#watch, this.#dueSeq);
     this.#judgeHeard("scanner", this.#memory.provider?.counters());
+  }
+
+  #judgeMarket(): void {
+    const { world, machine } = this;
+    const { core, life } = this.#marketFacts;
+    const through = machine.truth.state.closedThrough ?? 0;
+    const due = Math.floor((machine.market.nowMs - CLOSE_LAG_MS * world.scenario.speed) / MINUTE) * MINUTE - MINUTE;
+    // A symbol without a price has no rows: nothing can be said of a market that did not trade since it is heard.
+    const traded = machine.truth.rows.length > 0 || machine.market.tradedBetween(EXCHANGE_START, due);
+    world.check(10, through >= due || !traded, () => `the market is closed through ${through}, due was ${due}`);
+    const corrections = core?.revisions ?? { waiting: 0, dropped: 0 };
+    world.check(
+      3,
+      !life?.alive || (corrections.waiting === 0 && corrections.dropped === 0),
+      () => `corrections are not stored: ${JSON.stringify(corrections)}`,
+    );
   }
 
   /** Every life dies with its run, so that nothing of it is left in the process. */

@@ -66,6 +66,12 @@ export class VenueMarket {
     return this.#trades.get(symbol) ?? [];
   }
 
+  tradedBetween(fromMs: number, toMs: number): boolean {
+    return this.symbols.some((symbol) =>
+      this.trades(symbol).some((trade) => !trade.omitted && trade.timeMs >= fromMs && trade.timeMs < toMs),
+    );
+  }
+
   /** Null before the symbol's first trade. */
   candle(symbol: string, openTime: number): VenueCandle | null {
     const key = `${symbol} ${openTime}`;

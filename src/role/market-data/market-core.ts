@@ -10,6 +10,7 @@ import { CommitPipeline, type PipelineCounters, type PipelineState } from "../..
 import type { StoreWriter } from "../../store/contract.ts";
 import { LatencyRing } from "../lifecycle/latency.ts";
 import { aborted } from "../lifecycle/stop-signal.ts";
+import { RevisionQueue } from "./revision-queue.ts";
 
 export interface MarketCoreOptions {
   readonly symbols: readonly string[];
@@ -41,6 +42,7 @@ export class MarketCore {
   readonly #deps: MarketCoreDeps;
   readonly #ingest: MarketIngest;
   readonly #pipeline: CommitPipeline;
+  readonly #revisions: RevisionQueue;
   readonly #closeToPublish = new LatencyRing();
   /** When each batch was offered, monotonic ms; as long as the pipeline's queue. */
   readonly #offeredMs: number[] = [];
@@ -48,7 +50,7 @@ export class MarketCore {
 
   constructor(options: MarketCoreOptions, deps: MarketCoreDeps) {
     this.#deps = deps;
-    const { feed, writer, log } = deps;
+    const { feed, writer } = deps;
     this.#pipeline = new CommitPipeline(
       {
         writer: bindingWriter(
@@ -61,6 +63,7 @@ export class MarketCore {
       },
       deps,
     );
+    this.#revisions = new RevisionQueue(deps);
     this.#ingest = new MarketIngest(
       {
         symbols: options.symbols,
@@ -68,12 +71,7 @@ export class MarketCore {
         closedThrough: writer.closedThrough,
         historyMinutes: options.historyMinutes,
         emit: (batch) => this.#offer(batch),
-        revise: (candles) => {
-          writer
-            .revise(candles)
-            .then(() => writer.seal())
-            .catch((error: unknown) => log.warn(`Cannot store or publish revisions: ${messageOf(error)}`));
-        },
+        revise: (candles) => this.#revisions.offer(candles),
       },
       deps,
     );
@@ -101,6 +99,7 @@ export class MarketCore {
       }
     } finally {
       await this.#ingest.stop();
+      this.#revisions.close();
       const left = await this.#pipeline.close();
       if (left.length > 0)
         log.error(`${left.length} closed minutes were not committed; they will come from the venue again`);
@@ -117,6 +116,10 @@ export class MarketCore {
   get pipeline(): PipelineCounters & { readonly state: PipelineState; readonly sealFailure: string | null } {
     const { state, sealFailure } = this.#pipeline;
     return { ...this.#pipeline.counters(), state, sealFailure };
+  }
+
+  get revisions(): { readonly waiting: number; readonly dropped: number } {
+    return this.#revisions.counters();
   }
 
   /** From the close of a minute to its publishing, ms by dotted name. */

@@ -130,6 +130,8 @@ class MarketDataNode {
         ...prefixed("store.", { ...this.#writer.counters() }),
         ...prefixed("pipeline.", { ...pipeline }),
         ...this.#core.latency(),
+        "revisions.waiting": this.#core.revisions.waiting,
+        "revisions.dropped.total": this.#core.revisions.dropped,
         "ingest.lag.max.ms": Math.max(0, ...lags),
         "ingest.waiting": ingest.symbols.reduce((sum, symbol) => sum + symbol.waiting, 0),
       },
