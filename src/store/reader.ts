@@ -22,7 +22,6 @@ const MAX_SCANNED_ROWS = 500_000;
 /** A file vanishes under a reader when it was merged away; the newer manifest lists its successor. */
 const MAX_ATTEMPTS = 5;
 const RETRY_MS = 20;
-const FIRST_FILES_FOR_LATEST = 8;
 
 /**
  * Opens nothing yet: neither the store nor DuckDB has to be there. Every role may; it never touches market.duckdb. A poll that
@@ -94,7 +93,9 @@ class SegmentReader implements StoreReader {
       const newestFirst = manifest.segments
         .filter((segment) => segment.kind === "candle")
         .sort((one, other) => other.maxOpenTime - one.maxOpenTime);
-      for (let files = FIRST_FILES_FOR_LATEST; ; files *= 4) {
+      // Where every symbol has a row a minute, so many rows hold what is asked for.
+      for (let wanted = Math.max(1, limit) * Math.max(1, manifest.heads.length); ; wanted *= 4) {
+        const files = filesHolding(newestFirst, wanted);
         const rows = await this.#read(newestFirst.slice(0, files), (paths) =>
           this.#rows.latest(paths, symbol, Math.max(1, limit)),
         );
@@ -165,4 +166,12 @@ function segmentsAfter(manifest: Manifest, afterSeq: number): readonly Segment[]
     rows += segment.rows;
   }
   return chosen;
+}
+
+/** How many of the first segments hold at least so many rows. */
+function filesHolding(segments: readonly Segment[], rows: number): number {
+  let held = 0;
+  let files = 0;
+  while (held < rows && files < segments.length) held += segments[files++]?.rows ?? 0;
+  return files;
 }

@@ -5,6 +5,7 @@ import { join } from "node:path";
 const BENCHES: readonly (readonly [name: string, about: string])[] = [
   ["zmq", "messages between two processes, beside other ZeroMQ stacks"],
   ["store", "commits, seals and polls of the store"],
+  ["growth", "start and join against what is stored, a day to a year of 100 symbols"],
   ["provider", "deliveries through the dual rail"],
   ["close", "closing one minute for 1,000 symbols: commit, publish, seal"],
   ["failover", "a cut fast rail: in the store → delivered over the fallback rail, at speed 1"],
