@@ -1,5 +1,5 @@
 import type { Files, Timers } from "../core/env.ts";
-import { FabricError } from "../core/errors.ts";
+import { FabricError, messageOf } from "../core/errors.ts";
 import { type Answer, type Connection, Database, driverMessage, isMissingFile, literal } from "./duckdb.ts";
 import { type JsonValue, toJsonValue } from "./json-value.ts";
 import { type StoreLayout, storeLayout } from "./layout.ts";
@@ -35,8 +35,11 @@ const SETTINGS = {
   autoinstall_known_extensions: "false",
   autoload_known_extensions: "false",
 };
-const MAX_ATTEMPTS = 5;
-const RETRY_MS = 20;
+/** Published files that are gone or damaged are rebuilt by a running market-data within a second or two. */
+const MAX_ATTEMPTS = 15;
+const RETRY_MS = 100;
+/** DuckDB's kinds of error for a Parquet file that is not whole. Some of them come of a user's SQL, too. */
+const MAYBE_DAMAGE = /^(Invalid|IO|Not implemented|INTERNAL|Serialization)/;
 
 const SQL_COLUMNS = `symbol, open_time, open, high, low, close, volume, quote_volume, trades, taker_buy_volume,
   taker_buy_quote_volume, first_trade_id, last_trade_id, provenance, revision, commit_seq`;
@@ -51,27 +54,52 @@ const NO_ROWS: Readonly<Record<SegmentKind, string>> = {
 /**
  * Runs a user's SQL over what is published, in a throw-away in-memory DuckDB that can read the listed segments and nothing else:
  * its file access is switched off and its configuration locked before the SQL is bound, after DuckDB's own parser has shown
- * that it only reads. Rejects with FabricError "refused", "bad-data" (wrong SQL), "missing-input" (no store), "config".
+ * that it only reads. Published files that are damaged are waited for, two seconds. Rejects with FabricError "refused", "bad-data"
+ * (wrong SQL), "missing-input" (no store), "config", "unavailable". Contents are not hashed beforehand as they are for strategies:
+ * a query may touch everything that is stored.
  */
 export async function runUserQuery(query: UserQuery, deps: UserQueryDeps): Promise<UserAnswer> {
   const layout = storeLayout(query.folder);
   for (let attempt = 1; ; attempt++) {
-    const manifest = readManifest(layout.manifest, deps.files);
-    const database = await Database.memory(SETTINGS);
     try {
-      const connection = await database.connect();
-      await checkUserSql(query.sql, connection);
-      if (manifest === null) throw noStore(query.folder);
-      await prepareViews(connection, manifest, layout);
-      return toUserAnswer(await connection.select(query.sql, query.maxRows ?? MAX_ROWS, true));
+      return await runOnce(query, layout, deps.files);
     } catch (error) {
-      // A listed file may have been merged away since; a file the user names is a permission matter and never gets here.
-      if (!isMissingFile(error) || attempt === MAX_ATTEMPTS) throw queryFailure(error, layout);
-    } finally {
-      database.close();
+      const passes = error instanceof FabricError && error.code === "unavailable";
+      if (!passes || attempt === MAX_ATTEMPTS) throw error;
     }
     await new Promise<void>((resolve) => deps.timers.after(RETRY_MS, resolve));
   }
+}
+
+async function runOnce(query: UserQuery, layout: StoreLayout, files: Files): Promise<UserAnswer> {
+  const database = await Database.memory(SETTINGS);
+  try {
+    const connection = await database.connect();
+    await checkUserSql(query.sql, connection);
+    const manifest = manifestOf(query, layout, files);
+    await prepareViews(connection, manifest, layout).catch((error: unknown) => {
+      throw notWhole(driverMessage(error), error);
+    });
+    try {
+      return toUserAnswer(await connection.select(query.sql, query.maxRows ?? MAX_ROWS, true));
+    } catch (error) {
+      throw queryFailure(error, manifest, layout, files);
+    }
+  } finally {
+    database.close();
+  }
+}
+
+function manifestOf(query: UserQuery, layout: StoreLayout, files: Files): Manifest {
+  let manifest: Manifest | null;
+  try {
+    manifest = readManifest(layout.manifest, files);
+  } catch (error) {
+    if (error instanceof FabricError && error.code === "config") throw error;
+    throw new FabricError("unavailable", messageOf(error), { cause: error });
+  }
+  if (manifest !== null) return manifest;
+  throw files.stat(layout.market) ? notWhole("there is no manifest", null) : noStore(query.folder);
 }
 
 async function prepareViews(connection: Connection, manifest: Manifest, layout: StoreLayout): Promise<void> {
@@ -113,21 +141,32 @@ function toUserAnswer(answer: Answer): UserAnswer {
   };
 }
 
-function queryFailure(error: unknown, layout: StoreLayout): FabricError {
+function queryFailure(error: unknown, manifest: Manifest, layout: StoreLayout, files: Files): FabricError {
   if (error instanceof FabricError) return error;
   const text = driverMessage(error);
   const cause = { cause: error };
   if (/Permission Error|configuration has been locked/.test(text))
     return new FabricError("refused", `Refused to run this SQL: ${text}`, cause);
   // User SQL cannot name a segment, so a message that does is about the store.
-  if (isMissingFile(error) || text.includes(layout.segments)) {
-    return new FabricError(
-      "unavailable",
-      `Cannot run this SQL: a listed segment is missing or damaged; restart the market-data node, which rebuilds it (${text})`,
-      cause,
-    );
-  }
+  const isOurs = isMissingFile(error) || text.includes(layout.segments);
+  if (isOurs || (MAYBE_DAMAGE.test(text) && isDamaged(manifest, layout, files))) return notWhole(text, error);
   return new FabricError("bad-data", `Wrong SQL: ${text}`, cause);
+}
+
+/** Whether a listed file is not what was published. Reads all of them: asked only where an answer failed. */
+function isDamaged(manifest: Manifest, layout: StoreLayout, files: Files): boolean {
+  return manifest.segments.some(({ file, bytes, sha256 }) => {
+    const path = `${layout.segments}/${file}`;
+    return files.stat(path)?.sizeBytes !== bytes || files.sha256(path) !== sha256;
+  });
+}
+
+function notWhole(told: string, cause: unknown): FabricError {
+  return new FabricError(
+    "unavailable",
+    `Cannot run this SQL: a published file is missing or damaged; start the market-data node, which rebuilds it (${told})`,
+    { cause },
+  );
 }
 
 function noStore(folder: string): FabricError {

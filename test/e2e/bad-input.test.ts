@@ -169,14 +169,14 @@ describe("Another version's or a damaged", () => {
     expect(readFileSync(join(data, "market.duckdb")).equals(before)).toBe(true);
   });
 
-  test("manifest is refused with 78 by every reader, and a torn one with 65 and the remedy, which works", async () => {
+  test("manifest is refused with 78 by every reader, and a torn one with 69 and the remedy, which works", async () => {
     const data = copyStore(STORE, root.join("old-manifest"));
     changeManifestFormat(data);
     for (const words of [["query", "select 1"], ["runner", "--strategy", "sma-cross"], ["scanner"]])
       expectRefusal(await fabric([...words, "--data", data]), 78, "it has format 99 and this fabric reads format 1");
     writeFileSync(join(data, "published/manifest.json"), '{"torn');
     const torn = await fabric(["query", "select 1", "--data", data]);
-    expectRefusal(torn, 65, "restart its market-data node, which rebuilds it");
+    expectRefusal(torn, 69, "restart its market-data node, which rebuilds it");
     expect((await fabric([...REPLAY, CSV, "--data", data])).code).toBe(0);
     expect(await candleCount(data, "true")).toBe(await candleCount(STORE, "true"));
   });
@@ -186,13 +186,9 @@ describe("Another version's or a damaged", () => {
     const segments = join(data, "published/segments");
     for (const name of readdirSync(segments)) writeFileSync(join(segments, name), "not Parquet");
     const damaged = await fabric(["query", "from candle", "--data", data]);
-    expectRefusal(
-      damaged,
-      69,
-      /a listed segment is missing or damaged; restart the market-data node, which rebuilds it/,
-    );
+    expectRefusal(damaged, 69, /a published file is missing or damaged; start the market-data node, which rebuilds it/);
     for (const name of readdirSync(segments)) rmSync(join(segments, name));
-    expectRefusal(await fabric(["query", "from candle", "--data", data]), 69, "a listed segment is missing or damaged");
+    expectRefusal(await fabric(["query", "from candle", "--data", data]), 69, "a published file is missing or damaged");
     expect((await fabric([...REPLAY, CSV, "--data", data])).code).toBe(0);
     expect(await candleCount(data, "true")).toBe(await candleCount(STORE, "true"));
   });

@@ -1,7 +1,8 @@
 import { expect, test } from "bun:test";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { toJsonValue } from "../../src/store/json-value.ts";
 import { runUserQuery } from "../../src/store/query.ts";
+import { eventually } from "../support/eventually.ts";
 import { tempFolder } from "../support/temp-folder.ts";
 import { batch, candle, failureOf, fill, openWriter, START, storeDeps } from "./support.ts";
 
@@ -268,3 +269,34 @@ test("Every SQL value becomes JSON by one rule", async () => {
   }
   expect(toJsonValue(undefined, { typeId: 5 })).toBeNull();
 });
+
+test("A query waits for published files that are being rebuilt, and tells damage apart from wrong SQL", async () => {
+  using folder = tempFolder();
+  const writer = await openWriter(folder.path, { tuning: { deletionGraceMs: 0 } });
+  await fill(writer, ["A", "B"], 0, 3);
+  const count = async () => (await query(folder.path, "SELECT count(*) FROM candle WHERE close > 0")).rows;
+  const segments = folder.join("published", "segments");
+  const whole: readonly (readonly [string, () => void])[] = [
+    ["a manifest that is torn", () => writeFileSync(folder.join("published", "manifest.json"), "{")],
+    ["no published folder", () => rmSync(folder.join("published"), { recursive: true })],
+    ["a segment cut short", () => truncateSync(`${segments}/${readdirSync(segments)[0]}`, 100)],
+    ["a segment of zeroes", () => writeFileSync(`${segments}/${readdirSync(segments)[1]}`, Buffer.alloc(4000))],
+  ];
+  for (const [, damage] of whole) {
+    damage();
+    const counted = count();
+    await writer.heal();
+    expect(await counted).toEqual([[8]]);
+    await eventually(() => readdirSync(segments).length === writer.counters().segments);
+  }
+  // Only its data pages changed: the error comes with the rows, in words that could be about the SQL.
+  for (const name of readdirSync(segments)) {
+    const bytes = readFileSync(`${segments}/${name}`);
+    for (let at = 4; at < 300; at++) bytes[at] = 255;
+    writeFileSync(`${segments}/${name}`, bytes);
+  }
+  expect((await failureOf(() => query(folder.path, "SELECT * FROM candle"))).code).toBe("unavailable");
+  expect((await failureOf(() => query(folder.path, "SELECT nothing FROM candle"))).code).toBe("bad-data");
+  expect((await failureOf(() => query(folder.path, "SELECT 'x'::INTEGER FROM range(3)"))).code).toBe("bad-data");
+  await writer.close();
+}, 30_000);

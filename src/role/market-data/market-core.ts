@@ -1,7 +1,7 @@
 import { closeTimeOf, type StoredCandle } from "../../core/candle.ts";
 import type { CloseBatch } from "../../core/delivery.ts";
 import type { Clock, Log, Random, Timers } from "../../core/env.ts";
-import { FabricError, messageOf } from "../../core/errors.ts";
+import { FabricError } from "../../core/errors.ts";
 import { candleTopic, TOPICS } from "../../core/topic.ts";
 import type { MarketFeed } from "../../feed/contract.ts";
 import type { IngestState } from "../../feed/ingest-state.ts";
