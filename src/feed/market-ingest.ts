@@ -151,10 +151,10 @@ export class MarketIngest {
   }
 
   #rebuild(heads: ReadonlyMap<string, TrackHead>): void {
-    const recording = this.#deps.feed.recording;
-    this.#tracks = new Map(
-      this.#options.symbols.map((symbol) => [symbol, new SymbolTrack(symbol, heads.get(symbol) ?? null, recording)]),
-    );
+    // What the old tracks asked for since they paused would be put out before what they lost.
+    this.#backfill.reset();
+    const trackOf = (of: string) => new SymbolTrack(of, heads.get(of) ?? null, this.#deps.feed.recording);
+    this.#tracks = new Map(this.#options.symbols.map((symbol) => [symbol, trackOf(symbol)]));
     this.#groups = new Map();
     this.#dirty.clear();
   }

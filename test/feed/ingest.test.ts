@@ -249,3 +249,37 @@ describe("Market ingest", () => {
     expect(ingest.state().phase).toBe("stopped");
   });
 });
+
+test("Invariant 2: where the store is full, what was waiting for klines begins anew, and no minute is overtaken by a later one", async () => {
+  const market = Array.from({ length: 6 }, (_, at) => trade(at + 1, at * 30_000 + 1000));
+  const taken: number[] = [];
+  let isFull = false;
+  let finalThrough = START;
+  const { ingest, time, connect, quiet, feed } = await scene(market, {
+    heads: new Map([[BTC, { lastOpenTime: START - MINUTE_MS, lastClose: 100, lastTradeId: null }]]),
+    emit: (batch) => {
+      if (isFull) return "full";
+      taken.push(...batch.candles.map((row) => (row.openTime - START) / MINUTE_MS));
+      return "accepted";
+    },
+  });
+  const klines = feed.klines.bind(feed);
+  feed.klines = async (symbol, from, to) =>
+    (await klines(symbol, from, to)).filter((candle) => candle.openTime <= finalThrough);
+  await time.moveTo(START + 2 * MINUTE_MS + 1000);
+  connect();
+  isFull = true;
+  // At 2:02 the venue gives minute 0 and not yet minute 1; before the former is put out, the end of minute 2 is told.
+  await time.moveTo(START + 2 * MINUTE_MS + 2001);
+  feed.sink?.onQuiet([BTC], START + 3 * MINUTE_MS + 600);
+  expect(ingest.state().phase).toBe("paused");
+  isFull = false;
+  finalThrough = START + 2 * MINUTE_MS;
+  ingest.resume(new Map([[BTC, { lastOpenTime: START - MINUTE_MS, lastClose: 100, lastTradeId: null }]]), null);
+  await time.moveTo(time.now + 1000);
+  connect();
+  await quiet(3 * MINUTE_MS + 5000);
+  await time.moveTo(time.now + 5000);
+  expect(taken).toEqual([0, 1, 2]);
+  await ingest.stop();
+});

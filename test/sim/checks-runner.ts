@@ -6,7 +6,6 @@ import { digestAfter, NO_DIGEST, orderIdOf } from "./model/hashes.ts";
 import { paperFill, scaled } from "./model/paper.ts";
 import { deliveryOf, type ModelRow } from "./model/row.ts";
 import type { RunnerSpec } from "./scenario.ts";
-import { venueWindowMs } from "./sim-venue.ts";
 import { SIM_STRATEGIES, type SimStrategy } from "./strategies.ts";
 
 /** An outcome may still be open where its order was decided this late, wall ms before the end. */
@@ -234,10 +233,10 @@ export function judgeAccount(machine: Machine, spec: RunnerSpec, journal: Journa
     }
     for (const intent of intents) {
       const order = account.find(intent.id);
-      // What the venue does not know may come to life until its window has passed.
-      const patience = STILL_OPEN_MS * world.scenario.speed + (order ? 0 : venueWindowMs(world.scenario.speed));
-      const settled = nowMs - intent.decidedAt > patience;
+      const settled = nowMs - intent.decidedAt > STILL_OPEN_MS * world.scenario.speed;
       const fits = fitsVenue(intent.status, order?.status ?? null, account.rejected.has(intent.id));
+      // What the venue does not know may come to life until its window has passed: longer than a run is quiet.
+      if (intent.status === "unknown" && !order) continue;
       if (settled || (intent.status !== "pending" && intent.status !== "unknown" && intent.status !== "open"))
         world.check(
           5,

@@ -9,7 +9,7 @@ import type { Life } from "./life.ts";
 import { DATA, MARKET_ADDRESS, type Machine, RUN } from "./machine.ts";
 import { SimFeed } from "./sim-feed.ts";
 import { SimTruth } from "./sim-truth.ts";
-import { Killed } from "./world.ts";
+import { tellOf, watched } from "./telemetry.ts";
 
 const HISTORY_BOUND_ROWS = 5000;
 
@@ -21,8 +21,7 @@ export interface MarketFacts {
 
 /** The market-data node: the product's own parts, wired as its composition root wires them. */
 export async function marketLife(machine: Machine, facts: MarketFacts, life: Life, stop: AbortSignal): Promise<void> {
-  const { world } = machine;
-  const { scenario } = world;
+  const { scenario } = machine.world;
   const files = machine.disk.view(life);
   const lock = takeNameLock(RUN, life.node, machine.sqlite.opener(life));
   if (!lock) throw new FabricError("unavailable", "market-data runs already");
@@ -48,16 +47,8 @@ export async function marketLife(machine: Machine, facts: MarketFacts, life: Lif
       { ...deps, files },
     );
     try {
-      const publisher = {
-        publish(topic: string, fields: object) {
-          try {
-            messages.publish(topic, fields);
-          } catch (error) {
-            if (!(error instanceof Killed)) world.violate(7, `publishing on ${topic} threw: ${error}`);
-            throw error;
-          }
-        },
-      };
+      const publisher = watched(life, messages);
+      if (scenario.hasTelemetry) tellOf(life, { role: "market-data", state: () => "running", runner: null }, publisher);
       const own = new AbortController();
       const core = new MarketCore(
         {

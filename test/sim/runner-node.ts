@@ -13,6 +13,7 @@ import type { RunnerSpec } from "./scenario.ts";
 import { SimSegments } from "./sim-segments.ts";
 import { VenueBroker } from "./sim-venue.ts";
 import { SIM_STRATEGIES, strategyOf } from "./strategies.ts";
+import { publishTelemetry } from "./telemetry.ts";
 
 /** What a run's checks want to know of a living runner. */
 export interface RunnerFacts {
@@ -60,6 +61,8 @@ export async function runnerLife(
   );
   facts.runner = runner;
   facts.life = life;
+  if (machine.world.scenario.hasTelemetry)
+    publishTelemetry(machine, life, { role: "runner", state: () => runner.status().state, runner });
   try {
     await runner.run();
   } finally {

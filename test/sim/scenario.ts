@@ -82,6 +82,8 @@ export interface Scenario {
   readonly mergeWidth: number;
   readonly runners: readonly RunnerSpec[];
   readonly scanner: ScannerSpec | null;
+  /** Nodes publish their telemetry, and a bridge hears it (unless it is cut). */
+  readonly hasTelemetry: boolean;
   readonly hasBridge: boolean;
   /** 0 (off) to 1. */
   readonly rates: Readonly<Record<Fault, number>>;
@@ -123,6 +125,7 @@ export function drawScenario(seed: number, cuts: Cuts = NO_CUTS): Scenario {
     pageRows: pick([1, 3, 1000]),
   };
   const hasScanner = chance.chance(0.6);
+  const hasTelemetry = chance.chance(0.12) || cuts.bridge === true;
   const scenario: Scenario = {
     symbols,
     hurtMs: Math.min(hurtMs, cuts.hurtMs ?? hurtMs),
@@ -136,7 +139,8 @@ export function drawScenario(seed: number, cuts: Cuts = NO_CUTS): Scenario {
     mergeWidth: pick([2, 4, 16]),
     runners,
     scanner: hasScanner && cuts.scanner ? scanner : null,
-    hasBridge: cuts.bridge ?? chance.chance(0.15),
+    hasTelemetry,
+    hasBridge: hasTelemetry && cuts.bridge !== false,
     rates,
   };
   return scenario;

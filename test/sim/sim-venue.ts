@@ -17,11 +17,6 @@ const RECEIVE_WINDOW_MS = 60_000;
 /** Wall ms by which a runner's idea of the venue's clock may be wrong: part of the margin. */
 const CLOCK_MARGIN_MS = 6000;
 
-/** On exchange time, margin included. */
-export function venueWindowMs(speed: number): number {
-  return RECEIVE_WINDOW_MS + CLOCK_MARGIN_MS * speed;
-}
-
 export interface VenueOrder extends BrokerOrder {
   readonly acceptedMs: number;
   readonly fills: (BrokerFill & { readonly timeMs: number })[];
@@ -118,7 +113,7 @@ export class VenueBroker implements Broker {
   constructor(account: VenueAccount, life: Life) {
     this.#account = account;
     this.#life = life;
-    this.validityWindowMs = venueWindowMs(account.world.scenario.speed);
+    this.validityWindowMs = RECEIVE_WINDOW_MS + CLOCK_MARGIN_MS * account.world.scenario.speed;
   }
 
   async submit(order: BrokerOrder): Promise<SubmitOutcome> {

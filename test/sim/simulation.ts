@@ -1,6 +1,7 @@
 import { drainMicrotasks } from "bun:jsc";
 import { grantWriter } from "../../src/store/grant.ts";
 import { declareRole } from "../../src/store/guard.ts";
+import { type BridgeFacts, bridgeLife } from "./bridge-node.ts";
 import { judgeScanner } from "./checks-delivery.ts";
 import { journalOf, judgeAccount, judgeBeginning, RunnerJudge } from "./checks-runner.ts";
 import { StoreWatch } from "./checks-store.ts";
@@ -62,6 +63,8 @@ class Run {
   readonly #market: Supervisor;
   readonly #runners: { readonly spec: RunnerSpec; readonly facts: RunnerFacts; readonly supervisor: Supervisor }[] = [];
   readonly #scanner: Supervisor | null;
+  readonly #bridge: Supervisor | null;
+  readonly #bridgeFacts: BridgeFacts = { hub: null, life: null };
   readonly #memory = freshMemory();
   readonly #marketFacts: MarketFacts = { core: null, life: null };
   #dueSeq = 0;
@@ -83,6 +86,9 @@ class Run {
       this.#runners.push({ spec, facts, supervisor });
       if (spec.broker === "venue") this.#watchOrders(spec);
     }
+    this.#bridge = scenario.hasBridge
+      ? new Supervisor(world, "bridge", (life, stop) => bridgeLife(this.machine, this.#bridgeFacts, life, stop))
+      : null;
     const { scanner } = scenario;
     this.#scanner = scanner
       ? new Supervisor(world, "scanner", (life, stop) => scannerLife(this.machine, scanner, this.#memory, life, stop))
@@ -101,6 +107,7 @@ class Run {
     this.#market.start(chance.below(1500));
     for (const { spec, supervisor } of this.#runners) supervisor.start(spec.startMs);
     this.#scanner?.start(chance.below(2000));
+    this.#bridge?.start(world.chance("bridge").below(2000));
     this.#hurtDisk();
     world.run(scenario.hurtMs);
     world.isHurting = false;
@@ -167,6 +174,7 @@ class Run {
       this.#market,
       ...this.#runners.map(({ supervisor }) => supervisor),
       ...(this.#scanner ? [this.#scanner] : []),
+      ...(this.#bridge ? [this.#bridge] : []),
     ];
   }
 
