@@ -130,6 +130,15 @@ describe("A market order at a venue in Binance's protocol", () => {
     expect([poor.orders(), bad.orders(), wrongKey.orders()]).toEqual([0, 0, 0]);
   });
 
+  test("has fills whose ids are unique over all symbols, though the venue counts trades by symbol", async () => {
+    const { broker } = openVenueBench();
+    const fills = [
+      ...fillsOf(await broker.submit(anOrder())),
+      ...fillsOf(await broker.submit(anOrder({ symbol: "ETHUSDT", quantity: "0.1" }))),
+    ];
+    expect(new Set(fills.map(({ fillId }) => fillId)).size).toBe(fills.length);
+  });
+
   test("that is filled in part and then expires is accepted with its part, and ends as rejected with those fills", async () => {
     const bench = openVenueBench({ faults: "expire=1" });
     const order = anOrder({ quantity: "0.1" });
@@ -227,6 +236,24 @@ describe("An order whose outcome is unknown", () => {
       type: "unknown",
       reason: expect.stringContaining("somebody else used its id"),
     });
+  });
+
+  test("because the venue's memory lags is not found or unknown at first, and found with every fill soon", async () => {
+    const bench = openVenueBench({ faults: "lag=0.7" });
+    const seen = new Set<string>();
+    for (let at = 0; at < 6; at++) {
+      const order = anOrder({ quantity: "0.05" });
+      expect(await bench.broker.submit(order)).toMatchObject({ type: "accepted" });
+      await eventually(async () => {
+        const outcome = await bench.broker.lookup(order);
+        seen.add(outcome.type);
+        if (outcome.type === "unknown") expect(outcome.reason).toContain("of an order that counts");
+        if (outcome.type !== "found") return false;
+        expect(sumOf(outcome.fills)).toBe("0.05");
+        return true;
+      });
+    }
+    expect([...seen].sort()).toEqual(["found", "not-found", "unknown"]);
   });
 
   test("is never sent again by the broker itself", async () => {

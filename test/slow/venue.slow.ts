@@ -15,7 +15,7 @@ import { LiveTrading } from "./support-venue.ts";
 /** Kills of the runner; every fourth takes the venue with it. */
 const KILLS = Number(process.env.FABRIC_VENUE_KILLS ?? 12);
 const BAD_DAYS =
-  "ack-lost=0.1,timeout-after-accept=0.02,lost=0.05,reject=0.05,http-503=0.1,slow=0.05,busy=0.03,partial=0.1,expire=0.05," +
+  "lag=0.2,ack-lost=0.1,timeout-after-accept=0.02,lost=0.05,reject=0.05,http-503=0.1,slow=0.05,busy=0.03,partial=0.1,expire=0.05," +
   "duplicate-report=0.2,report-before-ack=0.2,stream-cut=0.1,skew-ms=30000";
 const FINAL = new Set(["filled", "rejected", "expired", "lost"]);
 
@@ -75,6 +75,8 @@ describe("A live runner against the simulated venue", () => {
     );
 
     const journal = new Map(orders.map((order) => [order.clientOrderId, order.status]));
+    // Its reads may lag by half a second.
+    await wait(600);
     const atVenue = (await trading.ask("allOrders", { symbol: "BTCUSDT", limit: "1000" })) as unknown as VenueOrder[];
     const ids = atVenue.map(({ clientOrderId }) => clientOrderId);
     expect(new Set(ids).size).toBe(ids.length);

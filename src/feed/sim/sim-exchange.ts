@@ -147,7 +147,7 @@ function openVenue(
       weightPerMinute: account.weightPerMinute ?? DEFAULT_WEIGHT_PER_MINUTE,
       path: folder === null ? ":memory:" : join(folder, ACCOUNT_FILE),
     },
-    { ...deps, tape, headers: simHeaders(tape.environment, speed), advance },
+    { ...deps, tape, speed, headers: simHeaders(tape.environment, speed), advance },
   );
 }
 

@@ -130,6 +130,19 @@ describe("A bad day at the simulated venue", () => {
     expect(stream.events).toEqual([]);
   });
 
+  test("lag: a read right after an order may not know it yet, or not its trades, and later knows both", async () => {
+    const bench = await badDay("lag=1");
+    const placed = await buy(bench, "a");
+    const order = { symbol: "BTCUSDT", origClientOrderId: "a" };
+    expect((await signed(bench, "GET", "order", order)).body.code).toBe(-2013);
+    const trades = () => signed(bench, "GET", "myTrades", { symbol: "BTCUSDT", orderId: String(placed.body.orderId) });
+    expect((await trades()).body as unknown).toEqual([]);
+    bench.clock.step(501);
+    await get(bench.url, "/api/v3/time");
+    expect((await signed(bench, "GET", "order", order)).body.status).toBe("FILLED");
+    expect((await trades()).body as unknown).toHaveLength((placed.body.fills as unknown[]).length);
+  });
+
   test("slow: every answer comes, and orders are taken once", async () => {
     const bench = await badDay("slow=1");
     const answers = await Promise.all(["a", "b", "c"].map((id) => buy(bench, id)));

@@ -5,7 +5,7 @@ import { isOpen, type VenueOrder, type VenueSide, type VenueStatus, type VenueTr
 /** Kept in the exchange's data folder. */
 export const ACCOUNT_FILE = "sim-account.sqlite";
 
-const VERSION = "1";
+const VERSION = "2";
 const SCHEMA = `
   CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
   CREATE TABLE balance (asset TEXT PRIMARY KEY, free TEXT NOT NULL) STRICT;
@@ -14,10 +14,9 @@ const SCHEMA = `
     updated INTEGER NOT NULL, tape_id INTEGER NOT NULL) STRICT;
   CREATE INDEX orders_by_client ON orders (symbol, client_order_id);
   CREATE INDEX orders_open ON orders (status) WHERE status IN ('NEW', 'PARTIALLY_FILLED');
-  CREATE TABLE trade (trade_id INTEGER PRIMARY KEY, order_id INTEGER NOT NULL, symbol TEXT NOT NULL,
+  CREATE TABLE trade (trade_id INTEGER NOT NULL, order_id INTEGER NOT NULL, symbol TEXT NOT NULL,
     side TEXT NOT NULL, price TEXT NOT NULL, quantity TEXT NOT NULL, quote TEXT NOT NULL, commission TEXT NOT NULL,
-    commission_asset TEXT NOT NULL, time INTEGER NOT NULL) STRICT;
-  CREATE INDEX trade_by_symbol ON trade (symbol, trade_id);
+    commission_asset TEXT NOT NULL, time INTEGER NOT NULL, PRIMARY KEY (symbol, trade_id)) STRICT;
   CREATE INDEX trade_by_order ON trade (order_id);
 `;
 
@@ -52,7 +51,7 @@ export class AccountBook {
   readonly #balances = new Map<string, bigint>();
   readonly #open = new Map<number, VenueOrder>();
   #lastOrderId: number;
-  #lastTradeId: number;
+  readonly #lastTradeIds = new Map<string, number>();
   #orders: number;
 
   /**
@@ -67,10 +66,11 @@ export class AccountBook {
         this.#balances.set(String(row.asset), BigInt(String(row.free)));
       for (const order of this.#select("status IN ('NEW', 'PARTIALLY_FILLED')", []))
         this.#open.set(order.orderId, order);
-      const last = (table: string, column: string) =>
-        Number(this.#database.prepare(`SELECT coalesce(max(${column}), 0) AS last FROM ${table}`).get()?.last);
-      this.#lastOrderId = last("orders", "order_id");
-      this.#lastTradeId = last("trade", "trade_id");
+      this.#lastOrderId = Number(
+        this.#database.prepare("SELECT coalesce(max(order_id), 0) AS last FROM orders").get()?.last,
+      );
+      for (const row of this.#database.prepare("SELECT symbol, max(trade_id) AS last FROM trade GROUP BY symbol").all())
+        this.#lastTradeIds.set(String(row.symbol), Number(row.last));
       this.#orders = this.#lastOrderId;
     } catch (error) {
       this.#database.close();
@@ -88,8 +88,11 @@ export class AccountBook {
     return ++this.#lastOrderId;
   }
 
-  nextTradeId(): number {
-    return ++this.#lastTradeId;
+  /** Rising from 1 for each symbol, as a venue's trade ids are a symbol's. */
+  nextTradeId(symbol: string): number {
+    const next = (this.#lastTradeIds.get(symbol) ?? 0) + 1;
+    this.#lastTradeIds.set(symbol, next);
+    return next;
   }
 
   balance(asset: string): bigint {

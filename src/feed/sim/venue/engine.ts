@@ -132,7 +132,7 @@ export class MatchingEngine {
       order = { ...order, executed, quote: order.quote + quote, status, updatedMs: match.timeMs };
       const { orderId, symbol, side } = order;
       const trade: VenueTrade = {
-        tradeId: this.#book.nextTradeId(),
+        tradeId: this.#book.nextTradeId(symbol),
         orderId,
         symbol,
         side,

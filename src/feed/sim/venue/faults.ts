@@ -9,6 +9,7 @@ const FAULTS = {
   lost: "the connection breaks before the request is looked at",
   reject: "an order is refused by the matching engine (-2010)",
   "http-503": "503, in the three wordings that are known; the order may have been taken or not",
+  lag: "a read sees orders and trades as they were 50 to 500 ms ago",
   slow: "the request waits 50 ms to 2 s before it is looked at, or its answer afterwards",
   busy: "429 with -1003 and Retry-After: 1",
   ban: "418 with -1003 and Retry-After: 2",

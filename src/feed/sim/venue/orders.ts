@@ -23,7 +23,7 @@ export type VenueSide = "BUY" | "SELL";
 export type VenueStatus = "NEW" | "PARTIALLY_FILLED" | "FILLED" | "EXPIRED";
 
 export interface VenueTrade {
-  /** Unique and rising over the account's whole life. */
+  /** Unique for its symbol, and rising over the account's whole life. */
   readonly tradeId: number;
   readonly orderId: number;
   readonly symbol: string;

@@ -33,6 +33,8 @@ export interface SimVenueDeps {
   readonly log: Log;
   readonly openSqlite: OpenSqlite;
   readonly tape: Tape;
+  /** Exchange ms per wall ms. */
+  readonly speed: number;
   /** Headers that every answer carries. */
   readonly headers: Readonly<Record<string, string>>;
   /** Brings the market up to now and returns the exchange's time. */
@@ -150,7 +152,12 @@ export class SimVenue {
       const nowMs = this.#deps.advance();
       checkTiming(parameters, nowMs + luck.skewMs);
       this.#catchUp(nowMs);
-      const call = { parameters, nowMs, liquidity: isOrder ? liquidityOf(luck) : USUAL };
+      const call = {
+        parameters,
+        nowMs,
+        liquidity: isOrder ? liquidityOf(luck) : USUAL,
+        seenThroughMs: this.#seenThrough(nowMs, luck, isOrder),
+      };
       if (luck.has("http-503")) return this.#unavailable(route, call, luck, isOrder);
       if (!isOrder) return this.#json(200, JSON.stringify(this.#run(route, call, luck)));
       if (luck.has("reject")) throw new RestError(400, -2010, "This action is disabled on this account.");
@@ -158,6 +165,11 @@ export class SimVenue {
     } catch (error) {
       return this.#refusal(error);
     }
+  }
+
+  /** A lagging memory lags by wall time, which is longer on the clock of a market that runs faster. */
+  #seenThrough(nowMs: number, luck: Luck, isOrder: boolean): number {
+    return isOrder || !luck.has("lag") ? nowMs : nowMs - luck.between("lag by", 50, 500) * this.#deps.speed;
   }
 
   async #order(route: Route, call: Call, luck: Luck): Promise<Response> {

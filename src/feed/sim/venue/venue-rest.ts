@@ -18,6 +18,8 @@ export interface Call {
   readonly parameters: URLSearchParams;
   readonly nowMs: number;
   readonly liquidity: Liquidity;
+  /** Exchange ms: what a read out of a lagging memory does not know yet is newer than this. */
+  readonly seenThroughMs: number;
 }
 
 export interface Route {
@@ -47,25 +49,27 @@ function newOrder(deps: RouteDeps, { parameters, nowMs, liquidity }: Call): unkn
   return fullAnswer(order, trades);
 }
 
-function queryOrder({ book, tape }: RouteDeps, { parameters }: Call): unknown {
+function queryOrder({ book, tape }: RouteDeps, { parameters, seenThroughMs }: Call): unknown {
   const symbol = readSymbol(tape, parameters);
   const orderId = readWhole(parameters, "orderId");
   const clientOrderId = parameters.get("origClientOrderId");
   if (orderId === null && !clientOrderId)
     throw new RestError(400, -1102, "Param 'origClientOrderId' or 'orderId' must be sent, but both were empty/null!");
   const order = orderId === null ? book.orderByClientId(symbol, clientOrderId ?? "") : book.order(symbol, orderId);
-  if (!order || (clientOrderId !== null && order.clientOrderId !== clientOrderId))
+  if (!order || order.timeMs > seenThroughMs || (clientOrderId !== null && order.clientOrderId !== clientOrderId))
     throw new RestError(400, -2013, "Order does not exist.");
   return orderRow(order);
 }
 
-function openOrders({ book, tape }: RouteDeps, { parameters }: Call): unknown {
-  return book.openOrders(parameters.has("symbol") ? readSymbol(tape, parameters) : null).map(orderRow);
+function openOrders({ book, tape }: RouteDeps, { parameters, seenThroughMs }: Call): unknown {
+  const orders = book.openOrders(parameters.has("symbol") ? readSymbol(tape, parameters) : null);
+  return orders.filter(({ timeMs }) => timeMs <= seenThroughMs).map(orderRow);
 }
 
-function allOrders({ book, tape }: RouteDeps, { parameters }: Call): unknown {
+function allOrders({ book, tape }: RouteDeps, { parameters, seenThroughMs }: Call): unknown {
   return book
     .ordersOf(readSymbol(tape, parameters), readWhole(parameters, "orderId"), readLimit(parameters))
+    .filter(({ timeMs }) => timeMs <= seenThroughMs)
     .map(orderRow);
 }
 
@@ -73,7 +77,7 @@ function account({ book }: RouteDeps, { parameters }: Call): unknown {
   return accountAnswer(book.balances(), parameters.get("omitZeroBalances") === "true");
 }
 
-function myTrades({ book, tape }: RouteDeps, { parameters }: Call): unknown {
+function myTrades({ book, tape }: RouteDeps, { parameters, seenThroughMs }: Call): unknown {
   const query = {
     symbol: readSymbol(tape, parameters),
     orderId: readWhole(parameters, "orderId"),
@@ -84,7 +88,10 @@ function myTrades({ book, tape }: RouteDeps, { parameters }: Call): unknown {
   };
   if (query.fromId !== null && (query.startTime !== null || query.endTime !== null))
     throw new RestError(400, -1128, "Combination of optional parameters invalid.");
-  return book.trades(query).map(tradeRow);
+  return book
+    .trades(query)
+    .filter(({ timeMs }) => timeMs <= seenThroughMs)
+    .map(tradeRow);
 }
 
 function readOrder(tape: Tape, parameters: URLSearchParams): NewOrder {
