@@ -1,18 +1,14 @@
-import type { Random } from "../core/env.ts";
-import { assert } from "../core/errors.ts";
+import { assert, isPassing } from "../core/errors.ts";
 import { planMerge } from "./compaction.ts";
-import { SCHEMA_VERSION, type SymbolHead } from "./contract.ts";
+import type { SymbolHead } from "./contract.ts";
 import type { StoreLayout } from "./layout.ts";
-import { encodeManifest, headRows, type Manifest, type Segment } from "./manifest.ts";
-import { manifestFault, newestOf, usableManifest } from "./manifest-check.ts";
+import { headRows, type Manifest, type Segment } from "./manifest.ts";
+import { newestOf, usableManifest } from "./manifest-check.ts";
+import { ManifestFile, type Told } from "./manifest-file.ts";
 import type { Lane, Truth } from "./ports.ts";
 import { SEGMENT_KINDS, type SegmentKind } from "./schema.ts";
 import { SegmentFolder, type SegmentFolderDeps } from "./segment-folder.ts";
 import { SegmentWatch } from "./segment-watch.ts";
-
-export interface PublicationDeps extends SegmentFolderDeps {
-  readonly random: Random;
-}
 
 export interface PublicationTuning {
   /** How long a file that the manifest no longer lists stays for readers of the older manifest. */
@@ -21,12 +17,9 @@ export interface PublicationTuning {
   readonly maxSegmentRows: number;
   /** How many adjacent segments become one. */
   readonly mergeWidth: number;
-  /** Damaged segments are rebuilt until this many rows are done, newest first; the rest is for the next call. */
-  readonly rebuiltRowsPerCall: number;
+  /** One call writes segments until it has done this many rows; the rest is for the next calls, so that commits come between. */
+  readonly rowsPerCall: number;
 }
-
-/** What a manifest says beside its segments, all of it about the rows that they hold. */
-type Told = Pick<Manifest, "venue" | "environment" | "closedThrough" | "heads">;
 
 /** Identity and heads that go into the manifest beside what the truth's state says. */
 export interface ManifestFacts {
@@ -41,30 +34,32 @@ export interface ManifestFacts {
 export class Publication {
   readonly #layout: StoreLayout;
   readonly #truth: Truth;
-  readonly #deps: PublicationDeps;
+  readonly #deps: SegmentFolderDeps;
   readonly #tuning: PublicationTuning;
   readonly #folder: SegmentFolder;
+  readonly #manifest: ManifestFile;
   readonly #watch: SegmentWatch;
+  /** As the manifest lists them, but for those rebuilt since. */
   #segments: readonly Segment[] = [];
-  /** What was told with the newest listing: it fits the rows listed then, whatever was committed since. */
-  #told: Told | null = null;
+  /** Written, and listed by the next manifest. */
+  #unlisted: readonly Segment[] = [];
+  /** No manifest could be taken up: all that will be listed first was rebuilt. */
+  #isAnew = false;
   /** Listed files that are to be rebuilt, and what is wrong with each. */
   readonly #faulty = new Map<string, string>();
   /** Files that were rebuilt under another name; removed once the manifest no longer lists them. */
   #outdated: string[] = [];
-  /** The manifest as it was written last; null before. */
-  #written: string | null = null;
-  #isManifestLost = false;
   /** Something could not be written: the folder and the sizes of what is listed are looked at with the next seal. */
   #isDoubtful = false;
-  #counts = { rebuilt: 0, merges: 0, manifests: 0 };
+  #counts = { rebuilt: 0, merges: 0 };
 
-  constructor(layout: StoreLayout, truth: Truth, deps: PublicationDeps, tuning: PublicationTuning) {
+  constructor(layout: StoreLayout, truth: Truth, deps: SegmentFolderDeps, tuning: PublicationTuning) {
     this.#layout = layout;
     this.#truth = truth;
     this.#deps = deps;
     this.#tuning = tuning;
     this.#folder = new SegmentFolder(layout, deps, tuning.deletionGraceMs);
+    this.#manifest = new ManifestFile(layout.manifest, deps);
     this.#watch = new SegmentWatch(this.#folder);
   }
 
@@ -75,46 +70,50 @@ export class Publication {
     readonly merges: number;
     readonly manifests: number;
   } {
-    return { ...this.#counts, segments: this.#segments.length };
+    return { ...this.#counts, manifests: this.#manifest.rewritten, segments: this.#segments.length };
   }
 
   /**
    * Takes up what an earlier life published: checks it, rebuilds what is damaged or missing from the truth (of much, the newest;
    * `heal` does the rest). Gives the manifest where it can be gone by (for the heads in it), null where everything is to be
-   * published anew.
+   * published anew. A folder that cannot be used now is told and left to `heal`.
    */
   async takeUp(): Promise<Manifest | null> {
-    this.#folder.make();
-    const manifest = usableManifest(this.#layout.manifest, this.#truth, this.#deps);
-    this.#segments = manifest?.segments ?? [];
-    const faults = new Map<string, string>();
-    for (const segment of this.#segments) {
-      const fault = segment.settled ? this.#folder.lookAt(segment).fault : this.#folder.faultOf(segment);
-      if (fault !== null) faults.set(segment.file, fault);
+    const { log } = this.#deps;
+    let manifest: Manifest | null = null;
+    try {
+      this.#folder.make();
+      manifest = usableManifest(this.#layout.manifest, this.#truth, this.#deps);
+      this.#segments = manifest?.segments ?? [];
+      const faults = new Map<string, string>();
+      for (const segment of this.#segments) {
+        const fault = segment.settled ? this.#folder.lookAt(segment).fault : this.#folder.faultOf(segment);
+        if (fault !== null) faults.set(segment.file, fault);
+      }
+      this.#settle(new Set(this.#segments.map((segment) => segment.file).filter((file) => !faults.has(file))));
+      this.#note(faults);
+      await this.#rebuild();
+      this.#folder.sweep(new Set(this.#segments.map((segment) => segment.file)));
+    } catch (error) {
+      if (!isPassing(error)) throw error;
+      this.#isDoubtful = true;
+      log.warn(`Cannot take up now what is published: ${error.message}`);
     }
-    this.#settle(new Set(this.#segments.map((segment) => segment.file).filter((file) => !faults.has(file))));
-    this.#note(faults);
-    await this.#rebuild();
-    this.#folder.sweep(new Set(this.#segments.map((segment) => segment.file)));
+    this.#isAnew = manifest === null;
     return manifest;
   }
 
   /**
-   * Publishes every row that no segment holds yet, then the manifest; then rebuilds what it finds missing, or of another size after
-   * a failure. Rejects with FabricError "io": what it could not publish stays for the next call.
+   * Writes every row that no segment holds yet (of very much, a part) and lists it; then rebuilds what it finds missing, or of another
+   * size after a failure. Nothing is listed before all of it is written: a manifest tells where the store ends. False where the next
+   * call has to go on. Rejects with FabricError "io": what could not be published stays for the next call.
    */
-  async seal(facts: ManifestFacts): Promise<void> {
+  async seal(facts: ManifestFacts): Promise<boolean> {
     this.#lookForLoss();
-    const fresh = await this.#writeFresh();
-    this.#listOrDelete([...this.#segments, ...fresh], fresh, this.#tellable(facts));
-    if (!(await this.#rebuild())) return;
-    this.#listOrDelete(this.#segments, [], this.#tellable(facts));
-  }
-
-  /** Seals anew rows of a store whose manifest was lost: the same as `seal`, and counted as rebuilding. */
-  async sealAll(facts: ManifestFacts): Promise<void> {
-    await this.seal(facts);
-    this.#counts.rebuilt += this.#segments.length;
+    if (!(await this.#writeFresh())) return false;
+    this.#list([...this.#segments, ...this.#unlisted], this.#tellable(facts), false);
+    if (await this.#rebuild()) this.#list(this.#segments, this.#tellable(facts), false);
+    return true;
   }
 
   /**
@@ -126,9 +125,10 @@ export class Publication {
     const { faults, proven } = this.#watch.look(this.#segments, this.#faulty);
     this.#settle(proven);
     this.#note(faults);
-    this.#lookForManifest();
-    const isBehind = SEGMENT_KINDS.some((kind) => this.#through(kind) < newestOf(kind, this.#truth));
-    if (this.#isManifestLost || this.#faulty.size > 0 || this.#isDoubtful || isBehind) await this.seal(facts);
+    this.#manifest.look();
+    const isBehind =
+      this.#unlisted.length > 0 || SEGMENT_KINDS.some((kind) => this.#through(kind) < newestOf(kind, this.#truth));
+    if (this.#manifest.isLost || this.#faulty.size > 0 || this.#isDoubtful || isBehind) await this.seal(facts);
   }
 
   /**
@@ -136,7 +136,7 @@ export class Publication {
    * writer's queue; null where nothing is due.
    */
   async merge(): Promise<(() => void) | null> {
-    const parts = this.#plan();
+    const parts = this.#manifest.told && this.#plan();
     const [first, last] = [parts?.[0], parts?.at(-1)];
     if (!parts || !first || !last) return null;
     const merged = await this.#write(first.kind, first.firstSeq, last.lastSeq, "side");
@@ -144,9 +144,15 @@ export class Publication {
       // A part may have been rebuilt meanwhile: a later merge takes up the new one.
       const listed = new Set(this.#segments.map((segment) => segment.file));
       if (!parts.every((part) => listed.has(part.file))) return this.#folder.removeLater([merged.file]);
-      assert(this.#told, "segments to be merged were listed");
+      const { told } = this.#manifest;
+      assert(told, "segments to be merged were listed");
       // Rows committed since the last seal are in no segment: the heads and closedThrough of now would have readers skip them.
-      this.#listOrDelete(replaced(this.#segments, parts, merged), [merged], this.#told);
+      try {
+        this.#list(replaced(this.#segments, parts, merged), told, false);
+      } catch (error) {
+        this.#folder.removeLater([merged.file]);
+        throw error;
+      }
       this.#counts.merges++;
       this.#folder.removeLater(parts.map((part) => part.file));
     };
@@ -154,9 +160,9 @@ export class Publication {
 
   /** Marks the clean stop: what is listed was wholly written by a writer that ended in order. */
   stop(facts: ManifestFacts): void {
-    this.#folder.cancelRemovals();
     this.#settle(new Set(this.#segments.map((segment) => segment.file).filter((file) => !this.#faulty.has(file))));
     this.#list(this.#segments, this.#tellable(facts), true);
+    this.#folder.cancelRemovals();
   }
 
   /** Leaves pending deletions to the next start, without marking a clean stop. Idempotent. */
@@ -177,15 +183,19 @@ export class Publication {
       const fault = wasDoubtful ? this.#folder.lookAt(segment).fault : names?.has(segment.file) ? null : "missing";
       if (fault !== null) faults.set(segment.file, fault);
     }
+    this.#dropUnlisted(wasDoubtful, names);
     this.#isDoubtful = false;
     this.#note(faults);
   }
 
-  #lookForManifest(): void {
-    const fault = this.#written === null ? null : manifestFault(this.#layout.manifest, this.#deps.files, this.#written);
-    if (fault === null || this.#isManifestLost) return;
-    this.#isManifestLost = true;
-    this.#deps.log.warn(`Writing the manifest of the published segments again: it ${fault}`);
+  /** What was written and never listed is written again where any of it is gone. */
+  #dropUnlisted(wasDoubtful: boolean, names: ReadonlySet<string> | null): void {
+    const isWhole = this.#unlisted.every((segment) =>
+      wasDoubtful ? this.#folder.lookAt(segment).fault === null : names?.has(segment.file),
+    );
+    if (isWhole) return;
+    for (const segment of this.#unlisted) this.#folder.remove(segment.file);
+    this.#unlisted = [];
   }
 
   #note(faults: ReadonlyMap<string, string>): void {
@@ -203,7 +213,7 @@ export class Publication {
   async #rebuild(): Promise<boolean> {
     let rows = 0;
     for (const segment of this.#segments.toReversed()) {
-      if (rows >= this.#tuning.rebuiltRowsPerCall) break;
+      if (rows >= this.#tuning.rowsPerCall) break;
       if (!this.#faulty.has(segment.file)) continue;
       const fresh = await this.#write(segment.kind, segment.firstSeq, segment.lastSeq, "main");
       this.#segments = replaced(this.#segments, [segment], fresh);
@@ -225,70 +235,45 @@ export class Publication {
 
   // ── what is written ──
 
-  async #writeFresh(): Promise<readonly Segment[]> {
-    const fresh: Segment[] = [];
-    try {
-      for (const kind of SEGMENT_KINDS) {
-        const newest = newestOf(kind, this.#truth);
-        for (let first = this.#through(kind) + 1; first <= newest; first += this.#tuning.maxSegmentRows) {
-          const last = Math.min(first + this.#tuning.maxSegmentRows - 1, newest);
-          fresh.push(await this.#write(kind, first, last, "main"));
-        }
+  /** True where nothing is left to write. What was written before a failure is kept for the next call. */
+  async #writeFresh(): Promise<boolean> {
+    let rows = 0;
+    for (const kind of SEGMENT_KINDS) {
+      const newest = newestOf(kind, this.#truth);
+      for (let first = this.#through(kind) + 1; first <= newest; first += this.#tuning.maxSegmentRows) {
+        if (rows >= this.#tuning.rowsPerCall) return false;
+        const last = Math.min(first + this.#tuning.maxSegmentRows - 1, newest);
+        this.#unlisted = [...this.#unlisted, await this.#write(kind, first, last, "main")];
+        rows += last - first + 1;
       }
-      return fresh;
-    } catch (error) {
-      // No manifest ever listed these, and on a full disk each attempt would leave more of them.
-      for (const segment of fresh) this.#folder.remove(segment.file);
-      throw error;
     }
+    return true;
   }
 
   async #write(kind: SegmentKind, first: number, last: number, lane: Lane): Promise<Segment> {
-    const file = `${kind}-${padded(first)}-${padded(last)}-${this.#deps.random.uuid().slice(0, 8)}.parquet`;
-    const [path, temporary] = [this.#folder.pathOf(file), this.#folder.pathOf(`${file}.tmp`)];
     try {
-      const written = await this.#truth.writeSegment({ kind, first, last, path: temporary }, lane);
-      this.#deps.files.sync(temporary);
-      const sha256 = this.#deps.files.sha256(temporary);
-      this.#deps.files.rename(temporary, path);
-      return { file, kind, firstSeq: first, lastSeq: last, ...written, sha256, settled: false };
+      return await this.#folder.put({ kind, first, last }, (range) => this.#truth.writeSegment(range, lane));
     } catch (error) {
       this.#isDoubtful = true;
-      this.#folder.remove(`${file}.tmp`);
       throw error;
     }
   }
 
-  #listOrDelete(segments: readonly Segment[], fresh: readonly Segment[], told: Told): void {
-    try {
-      this.#list(segments, told, false);
-    } catch (error) {
-      this.#isDoubtful = true;
-      this.#folder.removeLater(fresh.map((segment) => segment.file));
-      throw error;
-    }
-    this.#folder.removeLater(this.#outdated);
-    this.#outdated = [];
-  }
-
-  /** The listing takes effect with the rename inside `writeDurably`; where that fails, the older one stays in force. */
   #list(segments: readonly Segment[], told: Told, cleanStop: boolean): void {
-    const text = encodeManifest({
-      format: SCHEMA_VERSION,
-      storeId: this.#truth.storeId,
-      throughSeq: segments.findLast((segment) => segment.kind === "candle")?.lastSeq ?? 0,
-      cleanStop,
-      ...told,
-      segments,
-    });
-    this.#deps.files.writeDurably(this.#layout.manifest, text);
-    this.#written = text;
-    this.#told = told;
+    try {
+      this.#manifest.write(this.#truth.storeId, segments, told, cleanStop);
+    } catch (error) {
+      this.#isDoubtful = true;
+      throw error;
+    }
     this.#segments = segments;
-    if (this.#isManifestLost) this.#counts.manifests++;
-    this.#isManifestLost = false;
+    this.#unlisted = [];
+    if (this.#isAnew) this.#counts.rebuilt += segments.length;
+    this.#isAnew = false;
     const listed = new Set(segments.map((segment) => segment.file));
     for (const file of this.#faulty.keys()) if (!listed.has(file)) this.#faulty.delete(file);
+    this.#folder.removeLater(this.#outdated);
+    this.#outdated = [];
   }
 
   /** True of the truth as it is now: for a listing that holds every committed row. */
@@ -307,7 +292,8 @@ export class Publication {
   }
 
   #through(kind: SegmentKind): number {
-    return this.#segments.findLast((segment) => segment.kind === kind)?.lastSeq ?? 0;
+    const isOf = (segment: Segment) => segment.kind === kind;
+    return (this.#unlisted.findLast(isOf) ?? this.#segments.findLast(isOf))?.lastSeq ?? 0;
   }
 }
 
@@ -318,8 +304,4 @@ function replaced(segments: readonly Segment[], parts: readonly Segment[], by: S
   assert(at >= 0, "a segment to be replaced is listed");
   const rest = segments.filter((segment) => !gone.has(segment.file));
   return [...rest.slice(0, at), by, ...rest.slice(at)];
-}
-
-function padded(seq: number): string {
-  return String(seq).padStart(12, "0");
 }

@@ -1,11 +1,13 @@
-import type { Files, Log, Timer, Timers } from "../core/env.ts";
-import { messageOf } from "../core/errors.ts";
+import type { Files, Log, Random, Timer, Timers } from "../core/env.ts";
+import { isPassing, messageOf } from "../core/errors.ts";
 import type { StoreLayout } from "./layout.ts";
 import type { Segment } from "./manifest.ts";
+import type { SegmentContent, SegmentRange } from "./ports.ts";
 
 export interface SegmentFolderDeps {
   readonly files: Files;
   readonly timers: Timers;
+  readonly random: Random;
   readonly log: Log;
 }
 
@@ -23,12 +25,28 @@ export class SegmentFolder {
     this.#graceMs = graceMs;
   }
 
-  pathOf(file: string): string {
-    return `${this.#layout.segments}/${file}`;
-  }
-
   make(): void {
     this.#deps.files.makeFolder(this.#layout.segments);
+  }
+
+  /** A new file for a range: written under a temporary name, synced, hashed, then renamed. Leaves nothing where that fails. */
+  async put(
+    range: Omit<SegmentRange, "path">,
+    write: (range: SegmentRange) => Promise<SegmentContent>,
+  ): Promise<Segment> {
+    const { kind, first, last } = range;
+    const file = `${kind}-${padded(first)}-${padded(last)}-${this.#deps.random.uuid().slice(0, 8)}.parquet`;
+    const [path, temporary] = [this.#pathOf(file), this.#pathOf(`${file}.tmp`)];
+    try {
+      const content = await write({ ...range, path: temporary });
+      this.#deps.files.sync(temporary);
+      const sha256 = this.#deps.files.sha256(temporary);
+      this.#deps.files.rename(temporary, path);
+      return { file, kind, firstSeq: first, lastSeq: last, ...content, sha256, settled: false };
+    } catch (error) {
+      this.remove(`${file}.tmp`);
+      throw error;
+    }
   }
 
   /** What is in it; null where it is gone. One look into the folder, cheap enough for every seal. */
@@ -39,7 +57,7 @@ export class SegmentFolder {
 
   /** One stat: whether the file is there in its size, and its newest change, epoch ms. */
   lookAt(segment: Segment): { readonly fault: string | null; readonly modifiedMs: number } {
-    const stat = this.#deps.files.stat(this.pathOf(segment.file));
+    const stat = this.#deps.files.stat(this.#pathOf(segment.file));
     if (stat === null) return { fault: "missing", modifiedMs: 0 };
     const { isDirectory, sizeBytes, modifiedMs } = stat;
     if (isDirectory) return { fault: "a folder", modifiedMs };
@@ -51,7 +69,12 @@ export class SegmentFolder {
   faultOf(segment: Segment): string | null {
     const { fault } = this.lookAt(segment);
     if (fault !== null) return fault;
-    return this.#deps.files.sha256(this.pathOf(segment.file)) === segment.sha256 ? null : "damaged";
+    try {
+      return this.#deps.files.sha256(this.#pathOf(segment.file)) === segment.sha256 ? null : "damaged";
+    } catch (error) {
+      if (!isPassing(error)) throw error;
+      return "unreadable";
+    }
   }
 
   /** A kill leaves temporary files and files no longer listed: the first go at once, the others after the grace period. */
@@ -82,9 +105,17 @@ export class SegmentFolder {
   /** Never throws: the next start sweeps what stays. */
   remove(file: string): void {
     try {
-      this.#deps.files.remove(this.pathOf(file));
+      this.#deps.files.remove(this.#pathOf(file));
     } catch (error) {
       this.#deps.log.warn(`Could not remove the unlisted segment ${file}: ${messageOf(error)}`);
     }
   }
+
+  #pathOf(file: string): string {
+    return `${this.#layout.segments}/${file}`;
+  }
+}
+
+function padded(seq: number): string {
+  return String(seq).padStart(12, "0");
 }

@@ -1,7 +1,7 @@
 import type { Candle, StoredCandle } from "../core/candle.ts";
 import type { CloseBatch } from "../core/delivery.ts";
 import type { Log, Timers } from "../core/env.ts";
-import { FabricError, messageOf } from "../core/errors.ts";
+import { FabricError, isPassing, messageOf } from "../core/errors.ts";
 import { toRfc3339 } from "../core/time.ts";
 import { CallQueue } from "./call-queue.ts";
 import type { StoreCounters, StoreWriter, SymbolHead } from "./contract.ts";
@@ -38,7 +38,7 @@ const TUNING: StoreTuning = {
   deletionGraceMs: 10_000,
   maxSegmentRows: 262_144,
   mergeWidth: 16,
-  rebuiltRowsPerCall: 500_000,
+  rowsPerCall: 500_000,
   checkpointBytes: 16 * 1024 * 1024,
 };
 
@@ -49,7 +49,8 @@ const MAX_MERGES_PER_COMPACT = 16;
 const NO_CHANGE: TruthChange = { rows: [], revisions: [], gaps: [], start: null };
 
 /**
- * Opens (or makes) the store of a data folder for writing, repairs what is published and publishes what is not yet. Rejects with
+ * Opens (or makes) the store of a data folder for writing, repairs what is published and publishes what is not yet; where the
+ * published folder cannot be written, or very much is to be published, `heal` goes on with that. Rejects with
  * FabricError "refused" (role, venue), "config" (schema version), "unavailable" (held by another process, pid named), "io".
  */
 export function openStoreWriter(options: StoreWriterOptions, deps: StoreWriterDeps): Promise<StoreWriter> {
@@ -127,8 +128,11 @@ class MarketStoreWriter implements StoreWriter {
       await this.#truth.foldHeads(manifest?.throughSeq ?? 0, this.#heads);
       const start = { atMs: Math.floor(this.#deps.clock.nowMs()), afterCleanStop: manifest?.cleanStop ?? false };
       await this.#truth.write(this.#truth.state, { ...NO_CHANGE, start });
-      if (manifest) await this.#publication.seal(this.#facts());
-      else await this.#publication.sealAll(this.#facts());
+      await this.#publication.seal(this.#facts()).catch((error: unknown) => {
+        // Commits and the fast rail need no segments; healing goes on with this.
+        if (!isPassing(error)) throw error;
+        this.#deps.log.warn(`Cannot publish segments now, trying again: ${error.message}`);
+      });
     } catch (error) {
       this.#publication.abandon();
       await this.#truth.close();
@@ -252,8 +256,8 @@ class MarketStoreWriter implements StoreWriter {
     await this.#compacting?.catch((error: unknown) => this.#warn("compact", error));
     await this.#queue.idle();
     try {
-      await this.#publication.seal(this.#facts());
-      this.#publication.stop(this.#facts());
+      if (await this.#publication.seal(this.#facts())) this.#publication.stop(this.#facts());
+      else this.#publication.abandon();
     } catch (error) {
       // The rows are safe in the truth; the next start publishes them.
       this.#warn("publish", error);

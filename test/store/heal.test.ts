@@ -72,7 +72,7 @@ for (const [name, damage] of Object.entries(MANIFEST_DAMAGES)) {
 test("A published folder that vanishes whole is made again, the newest rows first and the rest within the next looks", async () => {
   using folder = tempFolder();
   const log = keepingLog();
-  const writer = await openWriter(folder.path, { log, tuning: { rebuiltRowsPerCall: 4, mergeWidth: 99 } });
+  const writer = await openWriter(folder.path, { log, tuning: { rowsPerCall: 4, mergeWidth: 99 } });
   await fill(writer, ["A", "B"], 0, 9);
   rmSync(folder.join("published"), { recursive: true });
   await writer.heal();
@@ -169,6 +169,77 @@ test("Rows whose seal failed are published by the next look, also where no furth
   expect((await failureOf(() => writer.seal())).code).toBe("io");
   await writer.heal();
   expect(manifestOf(folder.path).throughSeq).toBe(1);
+  await expectWhole(folder.path, writer);
+  await writer.close();
+});
+
+test("A writer starts beside a published folder that cannot be used, commits, and publishes everything once it can", async () => {
+  using folder = tempFolder();
+  const log = keepingLog();
+  await (await openWriter(folder.path)).close();
+  rmSync(folder.join("published"), { recursive: true });
+  writeFileSync(folder.join("published"), "in the way");
+  const writer = await openWriter(folder.path, { log, tuning: { deletionGraceMs: 0 } });
+  expect(log.lines.filter((line) => line.startsWith("warn:")).length).toBe(2);
+  await writer.commit(batch([candle("A", 0)], START));
+  expect((await failureOf(() => writer.heal())).code).toBe("io");
+  await writer.compact();
+  rmSync(folder.join("published"));
+  await writer.heal();
+  await expectWhole(folder.path, writer);
+  await writer.close();
+});
+
+test("Invariant 2 (durable before visible): a store whose manifest was lost is listed in one step once all of it is written, and commits go on meanwhile", async () => {
+  using folder = tempFolder();
+  const tuning = { rowsPerCall: 4, maxSegmentRows: 2, mergeWidth: 99, deletionGraceMs: 0 };
+  const first = await openWriter(folder.path, { tuning });
+  await fill(first, ["A", "B"], 0, 9);
+  await first.close();
+  const manifest = folder.join("published", "manifest.json");
+  rmSync(manifest);
+  const reader = openReader(folder.path);
+  const writer = await openWriter(folder.path, { tuning });
+  for (let look = 1; look <= 5; look++) {
+    expect(await reader.view()).toBeNull();
+    if (look === 3) await writer.commit(batch([candle("A", 10), candle("B", 10)], START + 600_000));
+    await writer.heal();
+  }
+  expect(await reader.view()).toMatchObject({ throughSeq: 22, closedThrough: START + 600_000 });
+  expect(writer.counters().rebuiltSegments).toBe(11);
+  await expectWhole(folder.path, writer);
+  await reader.close();
+  // A life too short to publish everything makes no manifest either: the next one goes on from nothing.
+  await writer.close();
+  rmSync(manifest);
+  await (await openWriter(folder.path, { tuning })).close();
+  expect(statSync(manifest, { throwIfNoEntry: false })).toBeUndefined();
+  const last = await openWriter(folder.path, { tuning });
+  for (let look = 0; look < 5; look++) await last.heal();
+  await expectWhole(folder.path, last);
+  await last.close();
+});
+
+test("What was written and not yet listed is written again where it vanishes", async () => {
+  using folder = tempFolder();
+  let isFull = false;
+  const files: Files = {
+    ...platform.files,
+    writeDurably(path, data) {
+      if (isFull) throw new FabricError("io", `Cannot write ${path}: no space`);
+      platform.files.writeDurably(path, data);
+    },
+  };
+  const writer = await openWriter(folder.path, { files, tuning: { deletionGraceMs: 0 } });
+  await fill(writer, ["A"], 0, 1);
+  isFull = true;
+  for (const minute of [2, 3]) {
+    await writer.commit(batch([candle("A", minute)], START + minute * 60_000));
+    expect((await failureOf(() => writer.seal())).code).toBe("io");
+  }
+  rmSync(segmentsOf(folder.path)[2] ?? "");
+  isFull = false;
+  await writer.seal();
   await expectWhole(folder.path, writer);
   await writer.close();
 });
