@@ -86,7 +86,7 @@ export const BUGS: readonly Bug[] = [
     "if (rows < 0) {",
   ]),
   bug("manifest-before-segment", "a segment is listed before its file stands there", [
-    "src/store/publication.ts",
+    "src/store/segment-folder.ts",
     "this.#deps.files.rename(temporary, path);",
     "this.#deps.timers.after(3, () => this.#deps.files.rename(temporary, path));",
   ]),
