@@ -44,7 +44,7 @@ const command: FabricCommand = {
     "venue-faults": {
       type: "string",
       valueHint: "NAME=CHANCE,…",
-      description: "bad days on the trading side: ack-lost=0.1,http-503=0.05,stream-cut=0.02,skew-ms=2000 …",
+      description: "bad days on the trading side, seeded: ack-lost=0.1,http-503=0.05,skew-ms=2000 …; help lists them",
     },
     "venue-keys": {
       type: "string",
@@ -79,6 +79,10 @@ const command: FabricCommand = {
     }
     for (const name of ["minutes", "json"])
       if (values[name] !== undefined) throw usageError(`--${name} goes with --truth`);
+    if (values["venue-faults"] === "help") {
+      const { printFaults } = await import("../src/role/sim/fault-help.ts");
+      return printFaults();
+    }
     const options = {
       ...market,
       port: portOf(values) ?? 0,

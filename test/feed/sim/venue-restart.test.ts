@@ -3,7 +3,7 @@ import { createHmac } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { platform } from "#platform";
 import { eventually } from "../../support/eventually.ts";
-import { type Running, start } from "../../support/fabric.ts";
+import { fabric, type Running, start } from "../../support/fabric.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
 import { KEY, SECRET } from "./venue-client.ts";
 
@@ -41,6 +41,13 @@ async function venue(data: string, more: readonly string[] = [], secret = SECRET
 }
 
 const ORDER = { symbol: "BTCUSDT", side: "BUY", type: "MARKET", quantity: "0.01" };
+
+test("fabric sim --venue-faults help lists every fault with its kind of value and what it does", async () => {
+  const { code, out, err } = await fabric(["sim", "--venue-faults", "help"]);
+  expect({ code, err }).toEqual({ code: 0, err: "" });
+  for (const name of ["ack-lost", "timeout-after-accept", "lag", "stream-cut", "skew-ms"])
+    expect(out).toMatch(new RegExp(`^${name} +(chance 0 to 1|exchange ms) +\\S`, "m"));
+});
 
 describe("The simulated venue under kill -9", () => {
   test("has every order that it answered, however often it dies in the middle of many, and balances that fit the trades", async () => {

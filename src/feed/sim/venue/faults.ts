@@ -35,6 +35,15 @@ const SKEW = "skew-ms";
 const MAX_SKEW_MS = 3_600_000;
 const SKEWED_SERVERS = 0.1;
 
+/** Every name that `parseVenueFaults` knows, its kind of value, and what it does. */
+export function knownFaults(): readonly { readonly fault: string; readonly value: string; readonly what: string }[] {
+  const chances = Object.entries(FAULTS).map(([fault, what]) => ({ fault, value: "chance 0 to 1", what }));
+  return [
+    ...chances,
+    { fault: SKEW, value: "exchange ms", what: "one server in ten has its clock off by so much, either way" },
+  ];
+}
+
 /**
  * Reads `ack-lost=0.1,skew-ms=2000`: chances from 0 to 1 by name, and skew-ms in whole exchange ms. Throws FabricError
  * "usage" for a name that is none (naming the nearest) or is given twice, and for a value out of range.
