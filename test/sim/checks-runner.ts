@@ -8,6 +8,8 @@ import { deliveryOf, type ModelRow } from "./model/row.ts";
 import type { RunnerSpec } from "./scenario.ts";
 import { SIM_STRATEGIES, type SimStrategy } from "./strategies.ts";
 
+/** Wall ms after the last hurt from which on every decision is carried out. */
+const CALM_MS = 5000;
 /** An outcome may still be open where its order was decided this late, wall ms before the end. */
 const STILL_OPEN_MS = 6000;
 
@@ -121,6 +123,10 @@ export class RunnerJudge {
     return intent?.id === id && intent.side === side && Number(intent.quantity) === Number(quantity);
   }
 
+  get wasHalted(): boolean {
+    return this.#machine.disk.halted.has(this.#spec.name);
+  }
+
   fail(what: string): void {
     this.#machine.world.violate(5, `${this.#spec.name}: ${what}`);
   }
@@ -174,7 +180,9 @@ class PaperModel implements AccountModel {
 
   after(intent: IntentView): void {
     if (intent.status === "rejected") {
-      if (!intent.reason?.startsWith("refused:")) this.#judge.fail(`${intent.id} is rejected: ${intent.reason}`);
+      const isHalted = intent.reason?.startsWith("halted:") && this.#judge.wasHalted;
+      if (!intent.reason?.startsWith("refused:") && !isHalted)
+        this.#judge.fail(`${intent.id} is rejected: ${intent.reason}`);
     } else if (intent.status === "expired" || intent.status === "lost")
       this.#judge.fail(`${intent.id} is ${intent.status} on paper`);
     else this.#open.push(intent);
@@ -211,7 +219,7 @@ class SeenFills implements AccountModel {
 }
 
 /** Orders at the venue against the journal: none that was not decided, none twice, none forgotten, positions the sum of fills. */
-export function judgeAccount(machine: Machine, spec: RunnerSpec, journal: JournalView): void {
+export function judgeAccount(machine: Machine, spec: RunnerSpec, journal: JournalView, calmSinceMs: number): void {
   const { world } = machine;
   const account = machine.account(spec.name);
   const seen = new Set<string>();
@@ -235,6 +243,13 @@ export function judgeAccount(machine: Machine, spec: RunnerSpec, journal: Journa
       const order = account.find(intent.id);
       const settled = nowMs - intent.decidedAt > STILL_OPEN_MS * world.scenario.speed;
       const fits = fitsVenue(intent.status, order?.status ?? null, account.rejected.has(intent.id));
+      const isCalm = intent.decidedAt > calmSinceMs + CALM_MS * world.scenario.speed;
+      const isSpoiled = intent.status === "expired" || intent.status === "lost" || isRejectedByVenue(intent);
+      world.check(
+        10,
+        !isCalm || !isSpoiled,
+        () => `${spec.name}: ${intent.id} is ${intent.status} (${intent.reason}), and nothing was hurt`,
+      );
       // What the venue does not know may come to life until its window has passed: longer than a run is quiet.
       if (intent.status === "unknown" && !order) continue;
       if (settled || (intent.status !== "pending" && intent.status !== "unknown" && intent.status !== "open"))
@@ -259,6 +274,10 @@ export function judgeAccount(machine: Machine, spec: RunnerSpec, journal: Journa
     for (const fill of real)
       world.check(5, journaled.includes(fill), () => `${spec.name}: fill ${fill} of ${symbol} is not in the journal`);
   }
+}
+
+function isRejectedByVenue({ status, reason }: IntentView): boolean {
+  return status === "rejected" && !reason?.startsWith("refused:");
 }
 
 function fitsVenue(status: string, atVenue: "open" | "filled" | null, wasRejected: boolean): boolean {

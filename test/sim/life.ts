@@ -2,14 +2,6 @@ import type { Clock, Log, LogFields, Random, Timer, Timers } from "../../src/cor
 import type { Seeded } from "../provider/sim/seeded.ts";
 import { Killed, type World } from "./world.ts";
 
-/** How a node's clocks go wrong. */
-export interface ClockFault {
-  /** Added to wall time. */
-  readonly skewMs: number;
-  /** 0 is true; 0.001 gains a millisecond a second. */
-  readonly drift: number;
-}
-
 const NEVER = new Promise<never>(() => {});
 
 /**
@@ -29,24 +21,25 @@ export class Life {
   readonly #funeral: (() => void)[] = [];
   /** What the kernel has begun for it: at death some of it has happened, some never will. */
   readonly #underWay = new Set<() => void>();
-  readonly #clockFault: ClockFault;
+  /** How its monotonic clock goes wrong: 0.001 gains a millisecond a second. */
+  readonly #drift: number;
   #alive = true;
   #stalledUntilMs = 0;
   /** Steps left until it is struck dead; infinite where it is not to be. */
   #stepsLeft: number;
   steps = 0;
 
-  constructor(world: World, node: string, number: number, clockFault: ClockFault, strikeAfterSteps: number) {
+  constructor(world: World, node: string, number: number, drift: number, strikeAfterSteps: number) {
     this.world = world;
     this.node = node;
     this.number = number;
     this.chance = world.chance(`life ${node} ${number}`);
-    this.#clockFault = clockFault;
+    this.#drift = drift;
     this.#stepsLeft = strikeAfterSteps;
     const startMs = world.nowMs;
     this.clock = {
-      nowMs: () => Math.floor(world.time.nowMs() + clockFault.skewMs + world.nowMs * clockFault.drift),
-      monotonicMs: () => 1000 + (world.nowMs - startMs) * (1 + clockFault.drift),
+      nowMs: () => Math.floor(world.wallMs),
+      monotonicMs: () => 1000 + (world.nowMs - startMs) * (1 + drift),
     };
     this.timers = {
       after: (delayMs, run) => this.#after(delayMs, run),
@@ -62,11 +55,6 @@ export class Life {
 
   get name(): string {
     return `${this.node}#${this.number}`;
-  }
-
-  /** A moment of the world on this node's wall clock: what a file's time stamp looks like from here. */
-  wallOf(worldMs: number): number {
-    return world0(this.world) + worldMs + this.#clockFault.skewMs + worldMs * this.#clockFault.drift;
   }
 
   note(what: string): void {
@@ -166,7 +154,7 @@ export class Life {
   #after(delayMs: number, run: () => void): Timer {
     if (!this.#alive) return { cancel: () => {} };
     // Like the system's timers: whole milliseconds, so that none fires before its time.
-    const wholeMs = Math.ceil(Math.max(0, delayMs) / (1 + this.#clockFault.drift));
+    const wholeMs = Math.ceil(Math.max(0, delayMs) / (1 + this.#drift));
     return this.world.time.after(wholeMs, () =>
       this.enter(() => {
         this.step("a timer");
@@ -199,10 +187,6 @@ export class Life {
     };
     return { debug: () => {}, info: say("info"), warn: say("warn"), error: say("error") };
   }
-}
-
-function world0(world: World): number {
-  return world.time.nowMs() - world.nowMs;
 }
 
 function uuidFrom(chance: Seeded): string {

@@ -19,6 +19,7 @@ export const FAULTS = [
   "store.read-fails",
   "store.read-slow",
   "store.old-manifest",
+  "store.manifest-hurt",
   "feed.interrupt",
   "feed.unreadable",
   "feed.late",
@@ -46,6 +47,8 @@ export const FAULTS = [
   "power.loss",
   "clock.skew",
   "clock.drift",
+  "clock.jump",
+  "runner.halt",
 ] as const;
 
 export type Fault = (typeof FAULTS)[number];

@@ -10,6 +10,8 @@ export interface DiskFile {
   readonly rows: readonly unknown[] | null;
   readonly bytes: number;
   readonly writtenMs: number;
+  /** The machine's wall clock at that moment. */
+  readonly stampMs: number;
   isTorn: boolean;
   isSynced: boolean;
   /** What stood here before, and would again where the power fails before the folder is synced; undefined: nothing. */
@@ -28,6 +30,8 @@ export class SimDisk {
   /** Told of every file that takes its place under a name. */
   readonly onPlaced: ((path: string, file: DiskFile) => void)[] = [];
   fullUntilMs = 0;
+  /** Runners that were ever halted. */
+  readonly halted = new Set<string>();
 
   constructor(world: World) {
     this.world = world;
@@ -53,6 +57,21 @@ export class SimDisk {
         else this.files.set(path, file.replaced);
       }
     }
+  }
+
+  /** Puts a halt file for the runner where the product looks for it; gives what takes it away. */
+  halt(runner: string): () => void {
+    const path = `/data/halt/${runner}.json`;
+    const text = '{"reason":"the simulator says so","at":1}';
+    const [writtenMs, stampMs] = [this.world.nowMs, this.world.wallMs];
+    const file = { text, rows: null, bytes: text.length, writtenMs, stampMs, isTorn: false, isSynced: true };
+    this.halted.add(runner);
+    this.put(path, { ...file, replaced: undefined });
+    return () => void this.files.delete(path);
+  }
+
+  unhalt(): void {
+    for (const runner of this.halted) this.files.delete(`/data/halt/${runner}.json`);
   }
 
   view(life: Life): Files {
@@ -98,7 +117,7 @@ class DiskView implements Files {
     this.#life.step(`looking at ${path}`);
     const file = this.#visible(path);
     if (!file) return this.#disk.folders.has(path) ? { sizeBytes: 0, isDirectory: true, modifiedMs: 0 } : null;
-    const modifiedMs = Math.floor(this.#life.wallOf(file.writtenMs) / STAMP_MS) * STAMP_MS;
+    const modifiedMs = Math.floor(file.stampMs / STAMP_MS) * STAMP_MS;
     return { sizeBytes: file.isTorn ? Math.floor(file.bytes / 2) : file.bytes, isDirectory: false, modifiedMs };
   }
 
@@ -171,6 +190,7 @@ class DiskView implements Files {
   #fresh(text: string): DiskFile {
     return {
       ...{ text, rows: null, bytes: text.length, writtenMs: this.#disk.world.nowMs },
+      ...{ stampMs: this.#disk.world.wallMs },
       ...{ isTorn: false, isSynced: false, replaced: undefined },
     };
   }

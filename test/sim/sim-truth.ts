@@ -122,7 +122,7 @@ export class SimTruth implements Truth {
       const text = `${range.kind} ${range.first}-${range.last}`;
       const bytes = 100 + 64 * rows.length;
       this.#disk.put(range.path, {
-        ...{ text, rows, bytes, writtenMs: this.#world.nowMs },
+        ...{ text, rows, bytes, writtenMs: this.#world.nowMs, stampMs: this.#world.wallMs },
         ...{ isTorn: false, isSynced: false, replaced: undefined },
       });
       return { rows: rows.length, bytes, minOpenTime: Math.min(...times), maxOpenTime: Math.max(...times) };

@@ -7,6 +7,7 @@ import { journalOf, judgeAccount, judgeBeginning, RunnerJudge } from "./checks-r
 import { StoreWatch } from "./checks-store.ts";
 import { Machine } from "./machine.ts";
 import { type MarketFacts, marketLife } from "./market-node.ts";
+import { Mischief } from "./mischief.ts";
 import { type RunnerFacts, runnerLife } from "./runner-node.ts";
 import { freshMemory, scannerLife } from "./scanner-node.ts";
 import { type Cuts, drawScenario, NO_CUTS, type RunnerSpec } from "./scenario.ts";
@@ -68,6 +69,8 @@ class Run {
   readonly #memory = freshMemory();
   readonly #marketFacts: MarketFacts = { core: null, life: null };
   #dueSeq = 0;
+  /** Exchange time from which on nothing was hurt. */
+  #calmSinceMs = 0;
   #heartbeats = new Map<string, number>();
 
   constructor(world: World) {
@@ -100,7 +103,7 @@ class Run {
   }
 
   play(): void {
-    const { world } = this;
+    const { world, machine } = this;
     const { scenario } = world;
     this.#checkGuard();
     const chance = world.chance("starts");
@@ -108,9 +111,13 @@ class Run {
     for (const { spec, supervisor } of this.#runners) supervisor.start(spec.startMs);
     this.#scanner?.start(chance.below(2000));
     this.#bridge?.start(world.chance("bridge").below(2000));
-    this.#hurtDisk();
+    if (scenario.rates["clock.skew"] > 0) world.wallOffsetMs = (world.chance("skew").next() - 0.5) * 7_200_000;
+    new Mischief(machine, this.#watch, this.#supervisors()).begin();
     world.run(scenario.hurtMs);
+    for (const supervisor of this.#supervisors()) supervisor.lastBlow();
     world.isHurting = false;
+    machine.disk.unhalt();
+    this.#calmSinceMs = machine.market.nowMs;
     world.note("world", "nothing is hurt from here on");
     // An operator does not wait for the longest retry.
     for (const { facts, supervisor } of this.#runners) if (facts.runner?.status().state === "halted") supervisor.stop();
@@ -137,7 +144,7 @@ class Run {
       world.check(5, state === "running", () => `${spec.name} is ${state} at the end: ${reason}`);
       judgeBeginning(machine, spec, journal, this.#watch);
       new RunnerJudge(machine, spec, journal).judge(this.#dueSeq);
-      if (spec.broker === "venue") judgeAccount(machine, spec, journal);
+      if (spec.broker === "venue") judgeAccount(machine, spec, journal, this.#calmSinceMs);
       this.#judgeHeard(spec.name, facts.runner?.counters());
     }
     const { scanner } = world.scenario;
@@ -217,48 +224,6 @@ class Run {
         () => `${spec.name}: ${inFlight} orders of ${order.symbol} in flight, bound ${spec.maxInFlight}`,
       );
     });
-  }
-
-  /** Full stretches, and files that vanish or tear under everybody's feet. */
-  #hurtDisk(): void {
-    const { world, machine } = this;
-    const { rates } = world.scenario;
-    const chance = world.chance("disk hurts");
-    const again = () => {
-      if (!world.isHurting) return;
-      if (chance.chance(rates["store.disk-full"] * 0.2)) {
-        machine.disk.fullUntilMs = world.nowMs + chance.below(4000);
-        world.note("world", `the disk is full until ${machine.disk.fullUntilMs}`);
-      }
-      if (chance.chance(rates["store.segment-lost"] * 0.25)) this.#hurtSegment(false, chance.next());
-      if (chance.chance(rates["store.segment-torn"] * 0.25)) this.#hurtSegment(true, chance.next());
-      if (chance.chance(rates["power.loss"] * 0.08)) this.#losePower();
-      world.time.after(500, again);
-    };
-    again();
-  }
-
-  #hurtSegment(tear: boolean, which: number): void {
-    const { disk } = this.machine;
-    const paths = [...disk.files.keys()].filter((path) => path.endsWith(".parquet"));
-    const path = paths[Math.floor(which * paths.length)];
-    const file = path === undefined ? undefined : disk.files.get(path);
-    if (path === undefined || !file) return;
-    this.world.note("world", `${path} ${tear ? "is torn" : "vanishes"}`);
-    this.#watch.hurt.add(path.slice(path.lastIndexOf("/") + 1));
-    if (tear) file.isTorn = true;
-    else disk.files.delete(path);
-  }
-
-  #losePower(): void {
-    this.world.note("world", "the power fails");
-    for (const supervisor of this.#supervisors()) supervisor.kill("the power failed");
-    const before = new Map(this.machine.disk.files);
-    this.machine.disk.losePower();
-    for (const [path, file] of before) {
-      if (this.machine.disk.files.get(path) !== file || file.isTorn)
-        this.#watch.hurt.add(path.slice(path.lastIndexOf("/") + 1));
-    }
   }
 }
 

@@ -1,6 +1,6 @@
 import { FabricError, messageOf } from "../../src/core/errors.ts";
 import type { Seeded } from "../provider/sim/seeded.ts";
-import { type ClockFault, Life } from "./life.ts";
+import { Life } from "./life.ts";
 import { Killed, type World } from "./world.ts";
 
 /** Runs one life of a node until it ends by itself or is told to stop. Rejects as the node's process would exit. */
@@ -17,7 +17,7 @@ export class Supervisor {
   readonly #world: World;
   readonly #body: NodeBody;
   readonly #chance: Seeded;
-  readonly #clockFault: ClockFault;
+  readonly #drift: number;
   #lives = 0;
   #life: Life | null = null;
   #stop = new AbortController();
@@ -29,12 +29,7 @@ export class Supervisor {
     this.#body = body;
     this.#chance = world.chance(`supervisor ${node}`);
     const { rates } = world.scenario;
-    const skew = world.chance("skew");
-    this.#clockFault = {
-      // Nodes of one machine share its wall clock.
-      skewMs: rates["clock.skew"] > 0 ? (skew.next() - 0.5) * 7_200_000 : 0,
-      drift: rates["clock.drift"] > 0 ? (this.#chance.next() - 0.5) * 0.004 : 0,
-    };
+    this.#drift = rates["clock.drift"] > 0 ? (this.#chance.next() - 0.5) * 0.004 : 0;
   }
 
   get life(): Life | null {
@@ -47,6 +42,12 @@ export class Supervisor {
 
   kill(why: string): void {
     this.#life?.kill(why);
+  }
+
+  /** As the hurting ends: some die at the worst moment. */
+  lastBlow(): void {
+    const { rates } = this.#world.scenario;
+    if (this.#chance.chance(Math.max(rates["node.kill"], rates["node.crash"]) * 0.6)) this.kill("the last blow");
   }
 
   stop(): void {
@@ -73,7 +74,7 @@ export class Supervisor {
     const { rates } = this.#world.scenario;
     const strikes = this.#world.isHurting && this.#chance.chance(Math.sqrt(rates["node.crash"]));
     const after = strikes ? Math.floor(2 ** (this.#chance.next() * 12.5)) : Number.POSITIVE_INFINITY;
-    return new Life(this.#world, this.node, ++this.#lives, this.#clockFault, after);
+    return new Life(this.#world, this.node, ++this.#lives, this.#drift, after);
   }
 
   #run(life: Life, stop: AbortSignal, isSecond: boolean): void {

@@ -31,6 +31,8 @@ export class World {
   readonly time = new VirtualTime();
   readonly trace: Trace;
   readonly violations: Violation[] = [];
+  /** What the machine's wall clock is off by; it jumps where somebody sets it. */
+  wallOffsetMs = 0;
   /** False from the moment on when nothing is hurt any more. */
   isHurting = true;
 
@@ -42,6 +44,11 @@ export class World {
 
   get nowMs(): number {
     return this.time.monotonicMs();
+  }
+
+  /** Wall time of the machine that all nodes share, epoch ms. */
+  get wallMs(): number {
+    return this.time.nowMs() + this.wallOffsetMs;
   }
 
   /** Chance of its own for each purpose, so that switching one fault off leaves the others as they were. */
