@@ -1,4 +1,4 @@
-import type { StoredCandle } from "../../src/core/candle.ts";
+import type { FeedGap, StoredCandle } from "../../src/core/candle.ts";
 import type { Machine } from "./machine.ts";
 import type { VenueCandle } from "./venue-market.ts";
 
@@ -26,6 +26,8 @@ export class StoreWatch {
   readonly #closed: { readonly commitSeq: number; readonly closedThrough: number }[] = [];
   readonly #byMinute = new Map<string, number>();
   readonly #newest = new Map<string, number>();
+  /** Minutes that are in a gap, by the life that gave them up last. */
+  readonly #gaps = new Map<string, string>();
   readonly #published = new Map<string, number>();
 
   constructor(machine: Machine) {
@@ -37,7 +39,8 @@ export class StoreWatch {
         truth.holder === life && life.node === "market-data",
         () => `${life.name} writes the truth, ${truth.holder?.name} holds it`,
       );
-      for (const row of change.rows) this.#durable(row);
+      for (const row of change.rows) this.#durable(row, life.name);
+      for (const gap of change.gaps) this.#gapDurable(gap, life.name);
       this.#closed.push({ commitSeq: after.commitSeq, closedThrough: after.closedThrough ?? 0 });
       world.check(
         2,
@@ -65,13 +68,27 @@ export class StoreWatch {
     this.#judgeClosed();
   }
 
-  #durable(row: StoredCandle): void {
+  /** What one life gave up it does not bring after all; a later life asks the venue again, and may get it. */
+  #gapDurable(gap: FeedGap, life: string): void {
+    for (let at = gap.fromOpenTime; at <= gap.toOpenTime; at += MINUTE) {
+      const key = `${gap.symbol} ${at}`;
+      this.#machine.world.check(
+        2,
+        !this.#byMinute.has(key),
+        () => `${key} became a gap, and is row ${this.#byMinute.get(key)}`,
+      );
+      this.#gaps.set(key, life);
+    }
+  }
+
+  #durable(row: StoredCandle, life: string): void {
     const { world } = this.#machine;
     this.#frozen.push(JSON.stringify(row));
     const key = `${row.symbol} ${row.openTime}`;
     const before = this.#byMinute.get(key);
     world.check(3, before === undefined, () => `${key} is row ${before} and row ${row.commitSeq}`);
     this.#byMinute.set(key, row.commitSeq);
+    world.check(2, this.#gaps.get(key) !== life, () => `${key} is row ${row.commitSeq}, and ${life} had made it a gap`);
     world.check(2, row.commitSeq === this.#frozen.length, () => `row ${row.commitSeq} is the ${this.#frozen.length}th`);
     const newest = this.#newest.get(row.symbol) ?? null;
     world.check(2, newest === row.prevOpenTime, () => `${key} names ${row.prevOpenTime} before it, that is ${newest}`);
@@ -186,7 +203,6 @@ export class StoreWatch {
       for (const gap of truth.gaps) {
         if (gap.symbol !== symbol) continue;
         for (let at = gap.fromOpenTime; at <= gap.toOpenTime; at += MINUTE) {
-          world.check(2, !known.has(at), () => `${symbol} ${at} is a row and a gap`);
           known.add(at);
         }
       }

@@ -12,6 +12,8 @@ import { SimTruth } from "./sim-truth.ts";
 import { tellOf, watched } from "./telemetry.ts";
 
 const HISTORY_BOUND_ROWS = 5000;
+/** A tenth of what it is in life, so that minutes are given up within a run. */
+const BACKFILL_WAIT_MS = 1000;
 
 /** What a run's checks want to know of a living market-data. */
 export interface MarketFacts {
@@ -55,6 +57,7 @@ export async function marketLife(machine: Machine, facts: MarketFacts, life: Lif
           symbols: machine.market.symbols,
           historyMinutes: scenario.historyMinutes,
           maxWaitingRows: scenario.maxWaitingRows,
+          backfillWaitMs: BACKFILL_WAIT_MS,
         },
         { ...deps, feed, writer, publisher, onFatal: () => own.abort() },
       );

@@ -33,6 +33,7 @@ export function parseOptions(argv: readonly string[]): SimOptions {
       hurt: { type: "string" },
       runners: { type: "string" },
       bridge: { type: "string" },
+      telemetry: { type: "boolean", default: false },
       "no-scanner": { type: "boolean", default: false },
     },
   });
@@ -53,6 +54,7 @@ export function parseOptions(argv: readonly string[]): SimOptions {
       hurtMs: values.hurt === undefined ? null : Number(values.hurt),
       runners: values.runners === undefined ? null : Number(values.runners),
       bridge: values.bridge === undefined ? null : values.bridge === "1",
+      telemetry: values.telemetry,
       scanner: !values["no-scanner"],
     },
   };

@@ -43,7 +43,7 @@ async function replay(seed: number): Promise<number> {
   const outcome = await runSeed(simulate, seed, options.cuts, options.trace);
   for (const line of outcome.lines) console.log(line);
   console.log(
-    `seed ${seed}: hash ${outcome.hash}, ${outcome.events} events, ${outcome.rows} rows, ${outcome.lives} lives`,
+    `seed ${seed}: hash ${outcome.hash}, trading ${outcome.tradingHash}, ${outcome.events} events, ${outcome.rows} rows, ${outcome.lives} lives`,
   );
   for (const { invariant, what, atMs } of outcome.violations)
     console.log(`invariant ${invariant} at ${(atMs / 1000).toFixed(3)} s: ${what}`);

@@ -28,6 +28,7 @@ export const FAULTS = [
   "feed.stall",
   "feed.klines-fail",
   "feed.klines-late",
+  "feed.klines-gone",
   "broker.ack-lost",
   "broker.lost",
   "broker.late",
@@ -99,10 +100,19 @@ export interface Cuts {
   readonly hurtMs: number | null;
   readonly runners: number | null;
   readonly bridge: boolean | null;
+  /** Telemetry is published whatever the seed says. */
+  readonly telemetry: boolean;
   readonly scanner: boolean;
 }
 
-export const NO_CUTS: Cuts = { off: new Set(), hurtMs: null, runners: null, bridge: null, scanner: true };
+export const NO_CUTS: Cuts = {
+  off: new Set(),
+  hurtMs: null,
+  runners: null,
+  bridge: null,
+  telemetry: false,
+  scanner: true,
+};
 
 const STRATEGIES = ["hash", "saver", "rolled", "warm", "partial", "churn"] as const;
 const SYMBOLS = ["AAAUSDT", "BBBUSDT", "CCCUSDT"] as const;
@@ -128,7 +138,7 @@ export function drawScenario(seed: number, cuts: Cuts = NO_CUTS): Scenario {
     pageRows: pick([1, 3, 1000]),
   };
   const hasScanner = chance.chance(0.6);
-  const hasTelemetry = chance.chance(0.12) || cuts.bridge === true;
+  const hasTelemetry = chance.chance(0.12) || cuts.telemetry;
   const scenario: Scenario = {
     symbols,
     hurtMs: Math.min(hurtMs, cuts.hurtMs ?? hurtMs),

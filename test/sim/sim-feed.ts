@@ -84,7 +84,7 @@ export class SimFeed implements MarketFeed {
       for (let openTime = from; openTime <= to; openTime += MINUTE) {
         if (openTime + MINUTE + lateMs > this.#market.nowMs) break;
         const own = this.#market.candle(symbol, openTime);
-        if (own === null) continue;
+        if (own === null || this.#market.isGone(symbol, openTime)) continue;
         const { firstId, lastId, ...figures } = own;
         candles.push({ ...figures, firstTradeId: null, lastTradeId: null, provenance: "backfilled" });
       }

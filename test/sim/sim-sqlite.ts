@@ -106,6 +106,7 @@ export class SimSqlite {
     stored.database.exec(sql);
     if (sql.startsWith("BEGIN")) stored.inTransaction = true;
     if (isCommit || sql.startsWith("ROLLBACK")) stored.inTransaction = false;
+    if (isCommit) life.note("commits to its journal");
     if (failsAfter) throw new Error("disk I/O error");
     life.step(`sql ${sql.slice(0, 12)}, done`);
   }

@@ -66,6 +66,13 @@ export class VenueMarket {
     return this.#trades.get(symbol) ?? [];
   }
 
+  /** A minute that the venue has no kline of, and never will. */
+  isGone(symbol: string, openTime: number): boolean {
+    const { rates, hurtMs, speed } = this.#world.scenario;
+    if (rates["feed.klines-gone"] === 0 || openTime > EXCHANGE_START + hurtMs * speed) return false;
+    return this.#world.chance(`gone ${symbol} ${openTime}`).chance(rates["feed.klines-gone"] * 0.15);
+  }
+
   tradedBetween(fromMs: number, toMs: number): boolean {
     return this.symbols.some((symbol) =>
       this.trades(symbol).some((trade) => !trade.omitted && trade.timeMs >= fromMs && trade.timeMs < toMs),

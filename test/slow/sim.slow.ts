@@ -35,3 +35,16 @@ function hashOf(flags: readonly string[]): string {
   expect(exitCode).toBe(0);
   return /hash ([0-9a-f]{8})/.exec(stdout.toString())?.[1] ?? "";
 }
+
+test("Invariant 9 (the bridge cannot act): with a bridge that is killed and stalled at random, trading is byte for byte what it is without", () => {
+  for (let seed = 1; seed <= 30; seed++) {
+    const [beside, alone] = ["1", "0"].map((bridge) => tradingHashOf(["--seed", String(seed), "--bridge", bridge]));
+    expect(`seed ${seed}: ${beside}`).toBe(`seed ${seed}: ${alone}`);
+  }
+}, 120_000);
+
+function tradingHashOf(flags: readonly string[]): string {
+  const { stdout, exitCode } = Bun.spawnSync([process.execPath, "test/sim/run.ts", "--telemetry", ...flags]);
+  expect(exitCode).toBe(0);
+  return /trading ([0-9a-f]{8})/.exec(stdout.toString())?.[1] ?? "";
+}

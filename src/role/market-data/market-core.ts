@@ -18,6 +18,8 @@ export interface MarketCoreOptions {
   readonly historyMinutes: number;
   /** As of the commit pipeline; its own default where absent. */
   readonly maxWaitingRows?: number;
+  /** As of the ingest; its own default where absent. */
+  readonly backfillWaitMs?: number;
 }
 
 export interface MarketCoreDeps {
@@ -70,6 +72,7 @@ export class MarketCore {
         heads: writer.heads,
         closedThrough: writer.closedThrough,
         historyMinutes: options.historyMinutes,
+        ...(options.backfillWaitMs === undefined ? {} : { backfillWaitMs: options.backfillWaitMs }),
         emit: (batch) => this.#offer(batch),
         revise: (candles) => this.#revisions.offer(candles),
       },
