@@ -47,12 +47,14 @@ const LONGEST_RETRY_MS = 5000;
 const MAX_UNSEALED_COMMITS = 8;
 /** A seal that goes on failing for the same reason is told again after this. */
 const SEAL_WARNING_MS = 10_000;
-/** After this much quiet, small segments are merged. */
+/** After this much quiet, small segments are merged … */
 const IDLE_MS = 200;
+/** … and after so many seals where quiet never comes (a replay, a fast market), or segments and DuckDB's log would only grow. */
+const SEALS_WITHOUT_MERGE = 32;
 
 /**
  * Close batches on their way into the store, strictly first in, first out: commit, then publish, then seal. Sealing follows at
- * once and may cover several commits; merging waits for quiet. While the oldest batch cannot be committed (disk full),
+ * once and may cover several commits; merging waits for quiet, but not for ever. While the oldest batch cannot be committed (disk full),
  * nothing newer is, and `offer` answers "full" at the bound: the caller stops ingesting and backfills later.
  */
 export class CommitPipeline {
@@ -72,6 +74,8 @@ export class CommitPipeline {
   #pause: Pause | null = null;
   #idleTimer: Timer | null = null;
   #merging: Promise<void> = Promise.resolve();
+  #isMerging = false;
+  #sealsSinceMerge = 0;
   #healing: Promise<void> | null = null;
   readonly #drained: (() => void)[] = [];
   #counts = { committedBatches: 0, failedCommits: 0, failedSeals: 0, failedCompactions: 0, refused: 0 };
@@ -201,6 +205,7 @@ export class CommitPipeline {
       await this.#options.writer.seal();
       this.#unsealed = 0;
       this.#published();
+      if (++this.#sealsSinceMerge >= SEALS_WITHOUT_MERGE && !this.#isClosing) this.#merge();
       return true;
     } catch (error) {
       this.#unsealed = 1;
@@ -230,11 +235,20 @@ export class CommitPipeline {
     this.#deps.log.warn(`Cannot publish segments now, trying again: ${reason}`);
   }
 
+  /** Beside commits and seals; one at a time. */
   #merge(): void {
-    this.#merging = this.#options.writer.compact().catch((error: unknown) => {
-      this.#counts.failedCompactions++;
-      this.#deps.log.warn(`Cannot merge segments now, trying again later: ${messageOf(error)}`);
-    });
+    if (this.#isMerging) return;
+    this.#isMerging = true;
+    this.#sealsSinceMerge = 0;
+    this.#merging = this.#options.writer
+      .compact()
+      .catch((error: unknown) => {
+        this.#counts.failedCompactions++;
+        this.#deps.log.warn(`Cannot merge segments now, trying again later: ${messageOf(error)}`);
+      })
+      .finally(() => {
+        this.#isMerging = false;
+      });
   }
 
   #publish(rows: readonly StoredCandle[], batch: CloseBatch): void {

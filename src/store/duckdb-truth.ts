@@ -21,11 +21,12 @@ export interface TruthDeps {
  * DuckDB checkpoints by itself inside a commit once its log passes `wal_autocheckpoint`, and such a commit takes 100 ms. So that
  * bound is only a safety net here; `checkpoint` is called while the writer is idle. From storage version 1.4 on a checkpoint leaves the
  * metadata of unchanged row groups where it is: with a year of 100 symbols it takes 10 ms instead of 50 to 600, and so do a stop
- * and a start after a kill. A file made with an older version keeps it.
+ * and a start after a kill. A file made with an older version keeps it. What the cache holds is mostly blocks that were written and
+ * will not be read again: with a larger limit it would only grow with the file.
  */
 const SETTINGS = {
   threads: "2",
-  memory_limit: "1GB",
+  memory_limit: "256MB",
   wal_autocheckpoint: "256MB",
   storage_compatibility_version: "v1.4.0",
 };

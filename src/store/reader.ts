@@ -17,7 +17,7 @@ export interface StoreReaderDeps {
 
 /** A page's rows at most, whatever the caller asks for. */
 const MAX_PAGE_ROWS = 100_000;
-/** Rows looked at for one page, so that a consumer of few symbols catches up in steps of bounded cost. */
+/** Rows (and one segment) looked at for one page of few symbols, so that such a consumer catches up in steps of bounded cost. */
 const MAX_SCANNED_ROWS = 500_000;
 /** A file vanishes under a reader when it was merged away; the newer manifest lists its successor. */
 const MAX_ATTEMPTS = 5;
@@ -68,7 +68,7 @@ class SegmentReader implements StoreReader {
       const view = this.#viewOf(manifest);
       if (afterSeq >= manifest.throughSeq) return { candles: [], throughSeq: afterSeq, view };
       const pageRows = Math.max(1, Math.min(limit, MAX_PAGE_ROWS));
-      const segments = segmentsAfter(manifest, afterSeq);
+      const segments = segmentsAfter(manifest, afterSeq, symbols === "all" ? pageRows : MAX_SCANNED_ROWS);
       const last = segments.at(-1)?.lastSeq ?? manifest.throughSeq;
       if (symbols !== "all" && symbols.size === 0) return { candles: [], throughSeq: last, view };
       const candles = await this.#read(segments, (paths) => this.#rows.delivery(paths, afterSeq, pageRows, symbols));
@@ -155,15 +155,18 @@ class SegmentReader implements StoreReader {
   }
 }
 
-/** The segments with rows past `afterSeq`, oldest first, up to the scan's bound. */
-function segmentsAfter(manifest: Manifest, afterSeq: number): readonly Segment[] {
+/**
+ * The segments with rows past `afterSeq`, oldest first, until they hold `mostRows` of these: a page costs what it brings, however far
+ * behind its consumer is.
+ */
+function segmentsAfter(manifest: Manifest, afterSeq: number, mostRows: number): readonly Segment[] {
   const chosen: Segment[] = [];
   let rows = 0;
   for (const segment of manifest.segments) {
     if (segment.kind !== "candle" || segment.lastSeq <= afterSeq) continue;
-    if (chosen.length > 0 && rows + segment.rows > MAX_SCANNED_ROWS) break;
+    if (rows >= mostRows) break;
     chosen.push(segment);
-    rows += segment.rows;
+    rows += segment.lastSeq - Math.max(afterSeq, segment.firstSeq - 1);
   }
   return chosen;
 }

@@ -232,3 +232,17 @@ test("Small segments are merged when the pipeline is idle", async () => {
   await pipeline.close();
   await writer.close();
 });
+
+test("Invariant 8 (bounded): small segments are merged where the pipeline never comes to rest, too", async () => {
+  using folder = tempFolder();
+  const writer = await openWriter(folder.path);
+  const pipeline = pipelineOn(writer);
+  for (let minute = 0; minute < 300; minute++) {
+    pipeline.offer(batch([candle("A", minute)]));
+    await eventually(() => pipeline.counters().committedBatches > minute);
+    if (minute % 20 === 19) await pipeline.drain();
+  }
+  expect(writer.counters().compactions).toBeGreaterThan(0);
+  await pipeline.close();
+  await writer.close();
+}, 30_000);

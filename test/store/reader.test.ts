@@ -87,6 +87,30 @@ test("Where nothing is new a poll costs a stat: no file is read and no DuckDB is
   await reader.close();
 });
 
+test("A page reads only as many files as its rows need, however far behind its consumer is", async () => {
+  using folder = tempFolder();
+  const writer = await openWriter(folder.path);
+  await fill(writer, ["A", "B"], 0, 49);
+  const opened = new Set<string>();
+  const files = {
+    ...platform.files,
+    sha256: (path: string) => {
+      opened.add(path);
+      return platform.files.sha256(path);
+    },
+  };
+  const reader = openStoreReader({ folder: folder.path }, { ...storeDeps(), files });
+  const page = await reader.delivery(0, 10, "all");
+  expect(page?.candles.map((row) => row.commitSeq)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+  expect(page?.throughSeq).toBe(10);
+  expect(opened.size).toBe(5);
+  const next = await reader.delivery(9, 10, "all");
+  expect(next?.candles.length).toBe(10);
+  expect(opened.size).toBe(10);
+  await reader.close();
+  await writer.close();
+});
+
 test("A manifest of another format is refused as configuration, a damaged one passes and names the remedy", async () => {
   using folder = tempFolder();
   const writer = await openWriter(folder.path);
