@@ -86,7 +86,7 @@ export class TelemetryHub implements TelemetryView {
   /** Numbers by dotted name, as a metrics body's `values` takes them. */
   counters(): Readonly<Record<string, number>> {
     const { clients, events, sends, cut, refused } = this.#sse.counters;
-    const { nodes, symbols, droppedNodes, droppedSymbols } = this.#store.counters;
+    const { nodes, symbols, droppedNodes, droppedSymbols, missed } = this.#store.counters;
     return {
       "bridge.clients": clients,
       "bridge.nodes": nodes,
@@ -94,6 +94,7 @@ export class TelemetryHub implements TelemetryView {
       "bridge.accepted.total": this.#counts.accepted,
       "bridge.malformed.total": this.#counts.malformed,
       "bridge.repeated.total": this.#counts.repeated,
+      "bridge.missed.total": missed,
       "bridge.foreign.total": this.#counts.foreign,
       "bridge.events.total": events,
       "bridge.sends.total": sends,

@@ -51,14 +51,23 @@ export class TelemetryStore {
   readonly #candles = new Map<string, CandleEvent>();
   #droppedNodes = 0;
   #droppedSymbols = 0;
+  /** Messages that publishers numbered and that never came: dropped at a bound on the way, or sent while nobody was connected. */
+  #missed = 0;
 
   constructor(now: () => number, limits: StoreLimits = STORE_LIMITS) {
     this.#now = now;
     this.#limits = limits;
   }
 
-  get counters(): { readonly nodes: number; readonly symbols: number; droppedNodes: number; droppedSymbols: number } {
+  get counters(): {
+    readonly nodes: number;
+    readonly symbols: number;
+    readonly droppedNodes: number;
+    readonly droppedSymbols: number;
+    readonly missed: number;
+  } {
     return {
+      missed: this.#missed,
       nodes: this.#nodes.size,
       symbols: this.#candles.size,
       droppedNodes: this.#droppedNodes,
@@ -72,8 +81,9 @@ export class TelemetryStore {
     if ("outcome" in message) return message;
     const forgotten: string[] = [];
     const node = this.#touch(message.body.node, forgotten);
-    const fault = node.admit(topic, message.body);
-    if (fault) return { outcome: "repeated", reason: fault };
+    const admitted = node.admit(topic, message.body);
+    if (typeof admitted === "string") return { outcome: "repeated", reason: admitted };
+    this.#missed += admitted;
     node.heardAt = this.#now();
     const event = this.#keep(node, message, { topic, receivedAt: node.heardAt }, forgotten);
     return { outcome: "accepted", event, forgotten };
@@ -194,8 +204,8 @@ class NodeRecord {
     this.heardAt = heardAt;
   }
 
-  /** Null where the message is news; else why it is not. */
-  admit(topic: string, { epoch, seq }: Envelope): string | null {
+  /** How many messages before it were missed where this one is news; else why it is not. */
+  admit(topic: string, { epoch, seq }: Envelope): number | string {
     const place = this.#places.get(topic);
     if (place?.endedEpoch === epoch) return "it is of a life of the publisher that has ended";
     if (place?.epoch === epoch && seq <= place.seq) return `seq ${seq} is not above ${place.seq}`;
@@ -206,7 +216,7 @@ class NodeRecord {
       const [oldest] = this.#places.keys();
       if (oldest !== undefined) this.#places.delete(oldest);
     }
-    return null;
+    return place?.epoch === epoch ? seq - place.seq - 1 : 0;
   }
 }
 

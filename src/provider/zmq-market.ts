@@ -4,6 +4,7 @@ import { ZmqSubscriber, type ZmqSubscriberDeps } from "../bus/zmq-subscriber.ts"
 import { candleTopic, type Frame, TOPICS } from "../core/topic.ts";
 import { parseCandleBody, parseHeartbeatBody } from "../core/wire.ts";
 import type { MarketHandlers, MarketSubscription } from "./market.ts";
+import { MissedCount } from "./missed-count.ts";
 
 export interface ZmqMarketOptions {
   readonly symbols: readonly string[] | "all";
@@ -30,6 +31,7 @@ export class ZmqMarket implements MarketSubscription {
   #subscriber: ZmqSubscriber | null = null;
   #stopped = false;
   #unreadable = 0;
+  readonly #missed = new MissedCount();
 
   constructor(options: ZmqMarketOptions, deps: ZmqSubscriberDeps) {
     this.#options = options;
@@ -85,6 +87,7 @@ export class ZmqMarket implements MarketSubscription {
     const counters = this.#subscriber?.counters();
     return {
       "malformed.total": this.#unreadable + (counters ? counters.malformed + counters.empty + counters.oversize : 0),
+      "missed.total": this.#missed.total,
       "socket.received.total": counters?.received ?? 0,
       "socket.dropped.total": counters?.dropped ?? 0,
     };
@@ -98,13 +101,19 @@ export class ZmqMarket implements MarketSubscription {
     if (topic === TOPICS.heartbeat) {
       const heartbeat = parseHeartbeatBody(body);
       if (typeof heartbeat === "string") this.#skip(topic, heartbeat);
-      else this.#handlers?.onHeartbeat(heartbeat);
+      else {
+        this.#missed.note(topic, heartbeat);
+        this.#handlers?.onHeartbeat(heartbeat);
+      }
       return;
     }
     const candle = parseCandleBody(body);
     if (typeof candle === "string") this.#skip(topic, candle);
     else if (topic !== candleTopic(candle.symbol)) this.#skip(topic, `the body is of ${candle.symbol}`);
-    else this.#handlers?.onCandle(candle);
+    else {
+      this.#missed.note(topic, candle);
+      this.#handlers?.onCandle(candle);
+    }
   }
 
   #skip(topic: string, fault: string): void {

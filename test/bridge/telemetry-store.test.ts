@@ -34,6 +34,18 @@ describe("Latest wins", () => {
     expect(store.nodes()[0]?.metrics?.values.x).toBe(10);
   });
 
+  test("Messages that a publisher numbered and that never came are counted, per topic and life.", () => {
+    const { store } = storeAt();
+    const send = (epoch: string, seq: number) =>
+      store.ingest("telemetry.metrics", metricsText({ node: "a", epoch, seq }));
+    for (const seq of [5, 6, 6, 9]) send("one", seq);
+    expect(store.counters.missed).toBe(2);
+    send("two", 3);
+    send("two", 5);
+    store.ingest("telemetry.health.a", healthText({ node: "a", seq: 40 }));
+    expect(store.counters.missed).toBe(3);
+  });
+
   test("Two publishers of one node, each with its own epoch, do not displace each other.", () => {
     const { store } = storeAt();
     for (let seq = 1; seq <= 3; seq++) {

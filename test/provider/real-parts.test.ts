@@ -9,6 +9,7 @@ import type { DeliveryCursor, DeliveryEvent } from "../../src/core/delivery.ts";
 import type { Log } from "../../src/core/env.ts";
 import { candleTopic, TOPICS } from "../../src/core/topic.ts";
 import { DualRailProvider } from "../../src/provider/dual-rail-provider.ts";
+import { MissedCount } from "../../src/provider/missed-count.ts";
 import { ZmqMarket } from "../../src/provider/zmq-market.ts";
 import type { StoreReader, StoreWriter } from "../../src/store/contract.ts";
 import { grantWriter } from "../../src/store/grant.ts";
@@ -139,6 +140,23 @@ test("a consumer of some symbols subscribes to exactly these, hears publishers t
   await market.stop();
   await market.stop();
 }, 30_000);
+
+test("messages that a publisher numbered and that never came are counted, a repeat and a new life are not", () => {
+  const missed = new MissedCount();
+  const note = (seq: number, epoch = "one", topic = "a") =>
+    missed.note(topic, { v: 1, node: "n", epoch, seq, sentAt: 1 });
+  note(7);
+  note(8);
+  note(8);
+  note(3);
+  expect(missed.total).toBe(0);
+  note(12);
+  note(1, "one", "b");
+  expect(missed.total).toBe(3);
+  note(5, "two");
+  note(7, "two");
+  expect(missed.total).toBe(4);
+});
 
 /** Market-data's side, reduced to a writer and a publisher. */
 class Market {

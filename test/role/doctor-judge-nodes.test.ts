@@ -190,6 +190,7 @@ const CASES: readonly Case[] = [
   ...[
     "inbox.dropped.total",
     "malformed.total",
+    "missed.total",
     "socket.oversize.total",
     "ingest.overflows.total",
     "scan.overflow.total",

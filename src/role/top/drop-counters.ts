@@ -1,5 +1,12 @@
 /** Parts of a dotted counter's name that tell of messages or rows which somebody did not get. */
-const DROP_WORDS: ReadonlySet<string> = new Set(["dropped", "oversize", "malformed", "overflow", "overflows"]);
+const DROP_WORDS: ReadonlySet<string> = new Set([
+  "dropped",
+  "oversize",
+  "malformed",
+  "missed",
+  "overflow",
+  "overflows",
+]);
 
 export interface DropCounter {
   readonly name: string;
