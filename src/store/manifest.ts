@@ -64,7 +64,7 @@ export function decodeManifest(text: string): Manifest | string | { readonly oth
 
 /**
  * Reads the manifest; null where there is none. Throws FabricError "config" on another format, "bad-data" on a damaged one
- * (a rename never leaves one behind; market-data rebuilds it at its next start), "io".
+ * (a rename never leaves one behind; market-data writes it again), "io".
  */
 export function readManifest(path: string, files: Files): Manifest | null {
   const text = readIfThere(path, files);
@@ -73,7 +73,7 @@ export function readManifest(path: string, files: Files): Manifest | null {
   if (typeof decoded === "string") {
     throw new FabricError(
       "bad-data",
-      `Cannot read ${path}: ${decoded}; restart its market-data node, which rebuilds it`,
+      `Cannot read ${path}: ${decoded}; a running market-data node writes it again, any other at its next start`,
     );
   }
   if ("otherFormat" in decoded) {

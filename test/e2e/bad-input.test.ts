@@ -176,7 +176,7 @@ describe("Another version's or a damaged", () => {
       expectRefusal(await fabric([...words, "--data", data]), 78, "it has format 99 and this fabric reads format 1");
     writeFileSync(join(data, "published/manifest.json"), '{"torn');
     const torn = await fabric(["query", "select 1", "--data", data]);
-    expectRefusal(torn, 69, "restart its market-data node, which rebuilds it");
+    expectRefusal(torn, 69, "a running market-data node writes it again");
     expect((await fabric([...REPLAY, CSV, "--data", data])).code).toBe(0);
     expect(await candleCount(data, "true")).toBe(await candleCount(STORE, "true"));
   });

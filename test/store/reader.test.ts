@@ -123,7 +123,10 @@ test("A manifest of another format is refused as configuration, a damaged one pa
   expect([other.code, other.message.includes("it has format 99")]).toEqual(["config", true]);
   writeFileSync(path, "{");
   const damaged = await failureOf(() => reader.view());
-  expect([damaged.code, damaged.message.includes("restart its market-data node")]).toEqual(["unavailable", true]);
+  expect([damaged.code, damaged.message.includes("a running market-data node writes it again")]).toEqual([
+    "unavailable",
+    true,
+  ]);
   await reader.close();
 });
 
