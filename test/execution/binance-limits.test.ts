@@ -2,6 +2,7 @@ import { afterEach, describe, expect, test } from "bun:test";
 import { createServer } from "node:net";
 import { platform } from "#platform";
 import { venueEndpoint } from "../../src/execution/binance/endpoint.ts";
+import { DEFAULT_START_MS } from "../../src/feed/sim/truth.ts";
 import { eventually } from "../support/eventually.ts";
 import { anOrder, closeVenueBenches, isPost, KEYS, openVenueBench } from "./support/binance-bench.ts";
 
@@ -72,10 +73,11 @@ describe("A venue that wants to be left alone", () => {
         }
       },
     });
-    await bench.broker.submit(anOrder());
     const outcomes = await Promise.all(Array.from({ length: 100 }, () => bench.broker.submit(anOrder())));
     expect(outcomes.every(({ type }) => type === "accepted")).toBe(true);
     expect(most).toBe(16);
+    const asked = bench.sent.filter(({ url }) => url.includes("exchangeInfo") || url.includes("avgPrice"));
+    expect(asked).toHaveLength(2);
   });
 
   test("or that is not there at all makes an order busy before anything was sent, and a look-up unknown", async () => {
@@ -140,6 +142,26 @@ test("The account is read in full, over as many pages as it takes", async () => 
   if (since.type !== "known") throw new Error(since.reason);
   expect(since.trades).toEqual(account.trades.filter(({ timeMs }) => timeMs >= middle));
 }, 60_000);
+
+test("The account of many symbols asks for all open orders at once, and tells those of the symbols asked for", async () => {
+  const symbols = ["BTCUSDT", ...Array.from({ length: 14 }, (_, at) => `SYM${at}USDT`)];
+  const source = {
+    kind: "market",
+    seed: 1,
+    symbols: [...symbols, "ETHUSDT"],
+    startMs: DEFAULT_START_MS,
+    folder: null,
+  } as const;
+  const bench = openVenueBench({ faults: "partial=1", exchange: { source }, follow: false });
+  const order = anOrder({ quantity: "0.5" });
+  await bench.broker.submit(order);
+  await bench.broker.submit(anOrder({ symbol: "ETHUSDT", quantity: "5" }));
+  const account = await bench.broker.account(symbols, 0);
+  if (account.type !== "known") throw new Error(account.reason);
+  expect(account.openOrders).toEqual([{ clientOrderId: order.clientOrderId, symbol: "BTCUSDT" }]);
+  expect([...account.holdings.keys()]).toEqual(symbols);
+  expect(bench.sent.filter(({ url }) => url.includes("openOrders"))).toHaveLength(1);
+});
 
 test("Neither key nor secret nor signature is in a log, a reason, a counter or a printed broker", async () => {
   const bench = openVenueBench({

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { refuseUnwantedVenue, venueEndpoint } from "../../src/execution/binance/endpoint.ts";
+import { readOrder } from "../../src/execution/binance/order-reader.ts";
 import { type Reply, readReply } from "../../src/execution/binance/reply.ts";
 import { Signer } from "../../src/execution/binance/signing.ts";
 import { readRules } from "../../src/execution/binance/symbol-rules.ts";
@@ -188,6 +189,21 @@ describe("The venue's address", () => {
       "it names testnet.binance.vision",
     );
   });
+});
+
+test("An order of before 2022 has no workingTime: it counts from its time", () => {
+  const row = {
+    orderId: 1,
+    clientOrderId: "a",
+    status: "FILLED",
+    side: "BUY",
+    origQty: "1.0",
+    executedQty: "1.0",
+    time: 7,
+  };
+  expect(readOrder(row).workingTimeMs).toBe(7);
+  expect(readOrder({ ...row, workingTime: 9 }).workingTimeMs).toBe(9);
+  expect(() => readOrder({ ...row, status: "DREAMING" })).toThrow('an order status "DREAMING"');
 });
 
 test("Filters are read as Binance's document shows them; those that do not concern market orders are left out", () => {

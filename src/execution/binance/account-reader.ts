@@ -33,7 +33,7 @@ export async function readAccount(
 ): Promise<AccountOutcome> {
   try {
     const balances = await readBalances(deps);
-    const openOrders: { readonly clientOrderId: string; readonly symbol: string }[] = [];
+    const openOrders = await readOpenOrders(deps, symbols);
     const baseAssets = new Map<string, string>();
     const holdings = new Map<string, string>();
     const trades: Trade[] = [];
@@ -41,8 +41,6 @@ export async function readAccount(
       const rules = await rulesOf(deps, symbol);
       baseAssets.set(symbol, rules.base);
       holdings.set(symbol, balances.get(rules.base) ?? "0");
-      for (const row of rowsOf(await ask(deps, "/api/v3/openOrders", [["symbol", symbol]])))
-        openOrders.push({ clientOrderId: textOf(row, "clientOrderId"), symbol });
       trades.push(...(await readTrades(deps, symbol, rules, sinceMs)));
     }
     trades.sort((a, b) => a.timeMs - b.timeMs);
@@ -51,6 +49,15 @@ export async function readAccount(
     if (!(error instanceof Unreadable)) throw error;
     return { type: "unknown", reason: messageOf(error) };
   }
+}
+
+/** One request for each of a few symbols, or one for all: a symbol weighs 6, all of them 80. */
+async function readOpenOrders(deps: AccountReaderDeps, symbols: readonly string[]): Promise<Known["openOrders"]> {
+  const each: readonly Parameters[] = symbols.length > 13 ? [[]] : symbols.map((symbol) => [["symbol", symbol]]);
+  const rows: Row[] = [];
+  for (const where of each) rows.push(...rowsOf(await ask(deps, "/api/v3/openOrders", where)));
+  const orders = rows.map((row) => ({ clientOrderId: textOf(row, "clientOrderId"), symbol: textOf(row, "symbol") }));
+  return orders.filter(({ symbol }) => symbols.includes(symbol));
 }
 
 /** Free and locked of every asset. */

@@ -43,7 +43,8 @@ export function readOrder(row: Row): VenueOrder {
     quantity: decimalOf(row, "origQty"),
     executed: decimalOf(row, "executedQty"),
     side: sideOf(row, "side"),
-    workingTimeMs: wholeOf(row, "workingTime"),
+    // Orders of before 2022 have no workingTime.
+    workingTimeMs: wholeOf(row, ["workingTime", "time"].find((name) => name in row) ?? "transactTime"),
   };
 }
 

@@ -44,15 +44,22 @@ export class SymbolRuleBook {
   readonly #rules = new Map<string, { readonly rules: SymbolRules; readonly atMs: number }>();
   readonly #averages = new Map<string, { readonly price: string; readonly atMs: number }>();
 
+  readonly #asking = new Map<string, Promise<RulesAnswer>>();
+  readonly #averaging = new Map<string, Promise<string | null>>();
+
   constructor(rest: VenueRest, clock: Clock) {
     this.#rest = rest;
     this.#clock = clock;
   }
 
-  async rulesOf(symbol: string): Promise<RulesAnswer> {
+  rulesOf(symbol: string): Promise<RulesAnswer> {
     const kept = this.#rules.get(symbol);
-    const nowMs = this.#clock.monotonicMs();
-    if (kept && nowMs - kept.atMs < RULES_KEPT_MS) return { type: "known", rules: kept.rules };
+    if (kept && this.#clock.monotonicMs() - kept.atMs < RULES_KEPT_MS)
+      return Promise.resolve({ type: "known", rules: kept.rules });
+    return once(this.#asking, symbol, () => this.#askRules(symbol));
+  }
+
+  async #askRules(symbol: string): Promise<RulesAnswer> {
     const reply = await this.#rest.public("/api/v3/exchangeInfo", [["symbol", symbol]]);
     if (reply.type === "refused" && reply.code === CODES.badSymbol)
       return { type: "refused", reason: `the venue does not have ${symbol}: ${refusalText(reply)}` };
@@ -62,7 +69,7 @@ export class SymbolRuleBook {
       const found = rowsOf(rowOf(reply.body).symbols).find((row) => row.symbol === symbol);
       if (!found) throw new Unreadable(`no rules for ${symbol}`);
       const rules = readRules(found);
-      this.#rules.set(symbol, { rules, atMs: nowMs });
+      this.#rules.set(symbol, { rules, atMs: this.#clock.monotonicMs() });
       return { type: "known", rules };
     } catch (error) {
       return { type: "unknown", reason: messageOf(error) };
@@ -85,20 +92,33 @@ export class SymbolRuleBook {
     return price === null ? null : notionalFault(rules, quantity, price);
   }
 
-  async #averagePrice(symbol: string): Promise<string | null> {
+  #averagePrice(symbol: string): Promise<string | null> {
     const kept = this.#averages.get(symbol);
-    const nowMs = this.#clock.monotonicMs();
-    if (kept && nowMs - kept.atMs < AVERAGE_KEPT_MS) return kept.price;
+    if (kept && this.#clock.monotonicMs() - kept.atMs < AVERAGE_KEPT_MS) return Promise.resolve(kept.price);
+    return once(this.#averaging, symbol, () => this.#askAverage(symbol));
+  }
+
+  async #askAverage(symbol: string): Promise<string | null> {
     const reply = await this.#rest.public("/api/v3/avgPrice", [["symbol", symbol]]);
     if (reply.type !== "ok") return null;
     try {
       const price = decimalOf(rowOf(reply.body), "price");
-      this.#averages.set(symbol, { price, atMs: nowMs });
-      return decimal(price).gt("0") ? price : null;
+      if (!decimal(price).gt("0")) return null;
+      this.#averages.set(symbol, { price, atMs: this.#clock.monotonicMs() });
+      return price;
     } catch {
       return null;
     }
   }
+}
+
+/** Many orders at once ask once. */
+function once<T>(asking: Map<string, Promise<T>>, key: string, ask: () => Promise<T>): Promise<T> {
+  const known = asking.get(key);
+  if (known) return known;
+  const asked = ask().finally(() => asking.delete(key));
+  asking.set(key, asked);
+  return asked;
 }
 
 /** Reads a symbol of exchangeInfo by Binance's document "Filters"; what does not concern market orders is left out. */
