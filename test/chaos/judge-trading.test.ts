@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import type { Row } from "../../src/role/chaos/journals.ts";
 import { scaled } from "../../src/role/chaos/judge-trading.ts";
-import { type Case, first, sound, testCases, withFirstRunner, withTable } from "./judging.ts";
+import { type Case, first, sound, testCases, withFirstRunner, withLive, withTable, withVenue } from "./judging.ts";
 
 const CASES: readonly Case[] = [
   [
@@ -89,6 +89,58 @@ const CASES: readonly Case[] = [
     withFirstRunner((runner) => ({ ...runner, positions: null })),
     ["positions"],
     /told no position/,
+  ],
+  [
+    "an order of the live runner that is still unknown",
+    withLive((live) => ({
+      ...live,
+      found: { ...live.found, intents: first(live.found.intents, { status: "unknown" }) },
+    })),
+    ["orders-once"],
+    /is unknown/,
+  ],
+  [
+    "an order twice at the exchange",
+    withVenue({ orders: [...sound.venue.orders, sound.venue.orders[0] as Row] }),
+    ["venue-orders"],
+    /live-0 is twice at the exchange/,
+  ],
+  [
+    "an order at the exchange that nobody decided",
+    withVenue({ orders: first(sound.venue.orders, { client_order_id: "ghost" }) }),
+    ["venue-orders"],
+    /ghost at the exchange was never decided/,
+  ],
+  [
+    "an order that went out the other way",
+    withVenue({ orders: first(sound.venue.orders, { side: "SELL" }) }),
+    ["venue-orders"],
+    /live-0 at the exchange is SELL BTCUSDT/,
+  ],
+  [
+    "an execution that the journal does not have",
+    withVenue({ orders: first(sound.venue.orders, { executed: "1000000" }) }),
+    ["venue-orders"],
+    /executed 10000000000000000 \/ 10\^18 at the exchange, the journal has 20000000000000000/,
+  ],
+  [
+    "a fill in the journal of an order that the exchange never had",
+    withVenue({ orders: sound.venue.orders.slice(1) }),
+    ["venue-orders"],
+    /live-0 is filled, and the exchange never had it/,
+  ],
+  ["an exchange without orders", withVenue({ orders: [] }), ["venue-orders"], /no order reached the exchange/],
+  [
+    "another balance than the position told",
+    withVenue({ balances: new Map([["BTC", 4_000_001n]]) }),
+    ["venue-holdings"],
+    /trader told 0.04 BTCUSDT, the account holds 40000010000000000/,
+  ],
+  [
+    "a live runner that told no position",
+    withLive((live) => ({ ...live, positions: null })),
+    ["venue-holdings"],
+    /trader told no position/,
   ],
 ];
 

@@ -5,12 +5,13 @@ import type { JournalContents, Row } from "../../src/role/chaos/journals.ts";
 import { judgeMarket } from "../../src/role/chaos/judge-market.ts";
 import { judgeNodes } from "../../src/role/chaos/judge-nodes.ts";
 import { judgeTrading } from "../../src/role/chaos/judge-trading.ts";
+import { judgeVenue } from "../../src/role/chaos/judge-venue.ts";
 import { soundEvidence } from "./sound-evidence.ts";
 
 export const sound = await soundEvidence();
 
 export function judge(evidence: Evidence): readonly Verdict[] {
-  return [...judgeMarket(evidence), ...judgeTrading(evidence), ...judgeNodes(evidence)];
+  return [...judgeMarket(evidence), ...judgeTrading(evidence), ...judgeVenue(evidence), ...judgeNodes(evidence)];
 }
 
 export function broken(evidence: Evidence): readonly Verdict[] {
@@ -43,6 +44,10 @@ export function withFirstRunner(change: (runner: RunnerEvidence) => RunnerEviden
   return { ...sound, runners: sound.runners.map((runner, at) => (at === 0 ? change(runner) : runner)) };
 }
 
+export function withLive(change: (runner: RunnerEvidence) => RunnerEvidence): Evidence {
+  return { ...sound, runners: sound.runners.map((each) => (each.undisturbed === null ? change(each) : each)) };
+}
+
 /** A table of the first runner's journal, and of its undisturbed twin where both are to show it. */
 export function withTable(
   table: "intents" | "fills" | "cursors" | "states",
@@ -62,6 +67,10 @@ export function first(rows: readonly Row[], change: Row): readonly Row[] {
 
 export function withVerify(change: Readonly<Record<string, unknown>>): Evidence {
   return { ...sound, verify: { ...sound.verify, ...change } as Evidence["verify"] };
+}
+
+export function withVenue(change: Partial<Evidence["venue"]>): Evidence {
+  return { ...sound, venue: { ...sound.venue, ...change } };
 }
 
 export function withPlay(change: Partial<Evidence["play"]>): Evidence {

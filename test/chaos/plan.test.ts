@@ -6,6 +6,7 @@ import { type ChaosWish, DISK_FAULTS, FILE_FAULTS, listOf, ROLES, WIRES } from "
 const cast = castOf({
   data: "/d",
   work: "/w",
+  keys: "/w/keys",
   seed: 1,
   ports: { sim: 1, exchange: 2, market: 3, zmq: 4, bridge: 5 },
   strategies: new Map(RUNNERS.map((runner) => [runner, `/w/${runner}.ts`])),

@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import type { StoredCandle } from "../../src/core/candle.ts";
 import type { CandleBody, RailState } from "../../src/core/wire.ts";
 import { simTruth } from "../../src/feed/sim/truth.ts";
-import { RUNNERS, type Runner, strategyText } from "../../src/role/chaos/cast.ts";
+import { LIVE_RUNNER, PAPER_RUNNERS, type Runner, strategyText } from "../../src/role/chaos/cast.ts";
 import type { Evidence, RunnerEvidence } from "../../src/role/chaos/evidence.ts";
 import type { JournalContents } from "../../src/role/chaos/journals.ts";
 import { digestOf } from "../../src/role/chaos/judge-market.ts";
@@ -25,7 +25,9 @@ export async function soundEvidence(): Promise<Evidence> {
     return { ...row, provenance: row.trades === 0 ? "empty" : "complete", commitSeq: at + 1, prevOpenTime };
   });
   const runners: RunnerEvidence[] = [];
-  for (const runner of RUNNERS) runners.push(await runnerEvidence(runner, rows));
+  for (const runner of PAPER_RUNNERS) runners.push(await runnerEvidence(runner, rows));
+  const { live, venue } = liveEvidence(rows);
+  runners.push(live);
   return {
     symbols: SYMBOLS,
     rows,
@@ -44,6 +46,7 @@ export async function soundEvidence(): Promise<Evidence> {
       checks: [{ id: "keys", ok: true, detail: "" }],
     },
     runners,
+    venue,
     rails: [{ node: "scanner", rails: SYMBOLS.map((symbol) => railOf(symbol, rows)) }],
     wire: rows.slice(START_SEQ).map((row) => ({ ...row, ...ENVELOPE, closeTime: row.openTime + 59_999 })),
     segments: rows,
@@ -89,6 +92,33 @@ async function runnerEvidence(runner: Runner, rows: readonly StoredCandle[]): Pr
   }
   const positions = new Map([...sums].map(([symbol, thousandths]) => [symbol, `${thousandths / 1000}`]));
   return { runner, found: run, undisturbed: structuredClone(run), positions };
+}
+
+/** A runner that bought 0.02 twice at the exchange, had one order refused and one that nobody took. */
+function liveEvidence(rows: readonly StoredCandle[]): { live: RunnerEvidence; venue: Evidence["venue"] } {
+  const ends = ["filled", "filled", "rejected", "expired"];
+  const intents = ends.map((status, at) => ({
+    client_order_id: `live-${at}`,
+    symbol: "BTCUSDT",
+    open_time: START + (40 + at) * 60_000,
+    ordinal: 0,
+    side: "buy",
+    quantity: "0.02",
+    status,
+  }));
+  const fills = intents.slice(0, 2).map(({ client_order_id }) => ({ client_order_id, side: "buy", quantity: "0.02" }));
+  const lastOpenTime = rows.findLast(({ symbol }) => symbol === "BTCUSDT")?.openTime ?? 0;
+  const cursor = { symbol: "BTCUSDT", delivered: 5, last_open_time: lastOpenTime, commit_seq: rows.length };
+  const cursors = [{ ...cursor, digest: digestOf(rows, "BTCUSDT", 5, lastOpenTime) }];
+  const facts = { storeId: "store", startSeq: START_SEQ, throughSeq: rows.length, anchors: [], states: [] };
+  const found: JournalContents = { ...facts, cursors, intents, fills };
+  const positions = new Map([["BTCUSDT", "0.04"]]);
+  const orders = intents.slice(0, 3).map((intent, at) => {
+    const { client_order_id, symbol } = intent;
+    return { client_order_id, symbol, side: "BUY", executed: at < 2 ? "2000000" : "0" };
+  });
+  const venue = { orders, balances: new Map([["BTC", 4_000_000n]]) };
+  return { live: { runner: LIVE_RUNNER, found, undisturbed: null, positions }, venue };
 }
 
 function railOf(symbol: string, rows: readonly StoredCandle[]): RailState {

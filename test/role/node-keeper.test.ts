@@ -1,10 +1,14 @@
 import { expect, test } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { platform } from "#platform";
+import { nodeName } from "../../src/core/symbol.ts";
 import { liveNodes, readAdvertisement } from "../../src/role/lifecycle/advertisement.ts";
+import { dataFolder } from "../../src/role/lifecycle/data-folder.ts";
 import { isLocked, takeNameLock } from "../../src/role/lifecycle/name-lock.ts";
+import { takePlace } from "../../src/role/lifecycle/node-place.ts";
 import { sweepTemporaries } from "../../src/role/lifecycle/temporaries.ts";
 import { listen } from "../e2e/support-wire.ts";
+import { keepingLog } from "../store/support.ts";
 import { eventually } from "../support/eventually.ts";
 import { fabric, type Running, start } from "../support/fabric.ts";
 import { tempFolder } from "../support/temp-folder.ts";
@@ -80,6 +84,35 @@ test("Invariants 6 and 10: a deleted run folder is made again with lock, socket 
   expect([second.code, second.err]).toEqual([77, expect.stringContaining(`process ${node.pid} runs under that name`)]);
   expect(await node.stop()).toBe(0);
   expect(readdirSync(run)).toEqual(["sim.lock"]);
+});
+
+test("Invariant 10 (any node at any time): a run folder that vanishes in the middle of a node's start is made anew", async () => {
+  using folder = tempFolder();
+  const place = dataFolder(folder.join("data"));
+  const log = keepingLog();
+  let times = 0;
+  /** Addresses are looked at right before the sockets are bound: just then somebody deletes the folder. */
+  const publish = (most: number): readonly string[] =>
+    Object.assign([], {
+      [Symbol.iterator]() {
+        if (times++ < most) rmSync(place.run, { recursive: true });
+        return [][Symbol.iterator]();
+      },
+    });
+  const found = takePlace({ name: nodeName("n"), folder: place, publish: publish(2) }, log);
+  expect(found).not.toBeNull();
+  expect(isSocket(`${place.run}/n.ipc`)).toBe(true);
+  expect(isLocked(place.run, "n", platform.openSqlite)).toBe(true);
+  expect(log.lines.filter((line) => line.includes("vanished during the start")).length).toBe(2);
+  found?.socket.close();
+  found?.lock.release();
+  times = 0;
+  const never = () => takePlace({ name: nodeName("n"), folder: place, publish: publish(9) }, log);
+  expect(never).toThrow(/Cannot bind/);
+  platform.files.makeFolder(place.run);
+  const free = takeNameLock(place.run, "n", platform.openSqlite);
+  expect(free).not.toBeNull();
+  free?.release();
 });
 
 test("Invariant 6 (one node per name): a node whose name was taken while the run folder was gone ends with 77 and leaves the other's files", async () => {

@@ -24,6 +24,8 @@ const IDS = [
   "fills-once",
   "decisions",
   "positions",
+  "venue-orders",
+  "venue-holdings",
   "one-writer",
   "one-node",
   "no-own-death",

@@ -85,15 +85,11 @@ export class Actor {
   start(skew: string | null): void {
     if (this.#process !== null) return;
     const [program = "", ...words] = this.#command;
-    const { [CLOCK_SKEW]: _ours, ...environment } = process.env;
     const child = spawn(program, words, {
       stdio: ["pipe", "pipe", "pipe"],
-      env: {
-        ...environment,
-        [SUPERVISED]: "1",
-        [CHAOS_MARK]: this.#deps.mark,
-        ...(skew === null ? {} : { [CLOCK_SKEW]: skew }),
-      },
+      // Where no fabric.toml of somebody else's is.
+      cwd: this.#deps.mark,
+      env: environmentOf(this.part, this.#deps.mark, skew),
     });
     this.#process = child;
     this.#frozen = false;
@@ -163,4 +159,15 @@ export class Actor {
     this.#deps.onExit(exit);
     done();
   }
+}
+
+/** Ours, less what would configure the node; a child of a supervisor looks for no configuration at all. */
+export function environmentOf(part: Part, mark: string, skew: string | null): Record<string, string | undefined> {
+  const ours = Object.entries(process.env).filter(([name]) => name !== CLOCK_SKEW && !/^FABRIC_[A-Z_]+__/.test(name));
+  return {
+    ...Object.fromEntries(ours),
+    ...(part.configured === null ? { [SUPERVISED]: "1" } : { ...part.configured, XDG_CONFIG_HOME: mark }),
+    [CHAOS_MARK]: mark,
+    ...(skew === null ? {} : { [CLOCK_SKEW]: skew }),
+  };
 }

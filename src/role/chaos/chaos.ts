@@ -2,11 +2,12 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { platform } from "#platform";
 import { messageOf } from "../../core/errors.ts";
+import { SIM_KEYS } from "../../feed/sim/venue/signed-request.ts";
 import { declareRole } from "../../store/guard.ts";
 import { useEmbeddedLibzmq } from "../lifecycle/embedded-libzmq.ts";
 import { stopSignal } from "../lifecycle/stop-signal.ts";
 import type { Exit } from "./actor.ts";
-import { castOf, RUNNERS, type Runner, type Stage, SYMBOLS, strategyText } from "./cast.ts";
+import { CONSUMERS, castOf, LIVE_RUNNER, RUNNERS, type Runner, type Stage, SYMBOLS, strategyText } from "./cast.ts";
 import { Disk, mountsBelow, possibleMounts } from "./disk.ts";
 import type { CaughtUp, Evidence, Verdict } from "./evidence.ts";
 import { claimGrounds, type Grounds, markGrounds, removeTree } from "./folder.ts";
@@ -15,12 +16,14 @@ import { Janitor } from "./janitor.ts";
 import { judgeMarket } from "./judge-market.ts";
 import { judgeNodes } from "./judge-nodes.ts";
 import { judgeTrading } from "./judge-trading.ts";
+import { judgeVenue } from "./judge-venue.ts";
 import { planOf } from "./plan.ts";
 import { Play } from "./play.ts";
 import { freePorts } from "./ports.ts";
 import { type ChaosReport, reportText } from "./report.ts";
 import { SegmentEar } from "./segment-ear.ts";
-import { settle, standStill } from "./settle.ts";
+import { haltTrading, settle, standStill } from "./settle.ts";
+import { readVenueBooks } from "./venue-books.ts";
 import type { ChaosWish } from "./wish.ts";
 
 export interface ChaosOptions extends ChaosWish {
@@ -111,7 +114,9 @@ class Chaos {
       writeFileSync(path, strategyText(runner));
       strategies.set(runner, path);
     }
-    return { data, work, seed, ports: freePorts(), strategies };
+    const keys = join(work, "keys");
+    writeFileSync(keys, `${SIM_KEYS.apiKey}\n${SIM_KEYS.secret}\n`, { mode: 0o600 });
+    return { data, work, seed, ports: freePorts(), strategies, keys };
   }
 
   async #perform(stage: Stage, stop: AbortSignal): Promise<ChaosReport | null> {
@@ -145,16 +150,17 @@ class Chaos {
   async #finish(play: Play, stage: Stage, caughtUp: CaughtUp, stop: AbortSignal): Promise<ChaosReport | null> {
     const exits: Exit[] = [];
     // However the play went: each of these was tried at least once.
-    for (const name of ["market-data", "busy"]) {
+    for (const name of ["market-data", "busy", LIVE_RUNNER]) {
       const actor = play.actor(name);
       if (actor?.pid) await play.trySecond(actor);
     }
+    await haltTrading(play, stage.data, stop);
     play.end();
     exits.push(...(await this.#stop(play, ["sim"])));
     await standStill(play, stage.data, stop);
-    const rails = ["busy", "saver", "scanner"].map((node) => ({ node, rails: play.ear.rails.get(node) ?? [] }));
+    const rails = CONSUMERS.map((node) => ({ node, rails: play.ear.rails.get(node) ?? [] }));
     const positions = new Map(RUNNERS.map((name) => [name, play.ear.positions.get(name)?.quantities ?? null]));
-    exits.push(...(await this.#stop(play, ["busy", "saver", "scanner", "market-data", "bridge"])));
+    exits.push(...(await this.#stop(play, [...CONSUMERS, "market-data", "bridge"])));
     await this.#segments?.close();
     if (stop.aborted) return null;
     say("stopped; looking at what there is");
@@ -177,6 +183,7 @@ class Chaos {
       truth: truthOf(stage.seed, rows),
       verify,
       runners,
+      venue: readVenueBooks(stage.data),
       rails,
       wire: play.ear.candles,
       segments: this.#segments?.rows ?? [],
@@ -206,6 +213,7 @@ class Chaos {
     const invariants: readonly Verdict[] = [
       ...judgeMarket(evidence),
       ...judgeTrading(evidence),
+      ...judgeVenue(evidence),
       ...judgeNodes(evidence),
     ];
     const { play, caughtUp, rows, runners } = evidence;

@@ -5,6 +5,7 @@ import type { StoreReport } from "../../store/verify.ts";
 import type { Exit } from "./actor.ts";
 import type { JournalContents } from "./journals.ts";
 import type { PlayFacts } from "./play.ts";
+import type { VenueBooks } from "./venue-books.ts";
 
 /** All that was seen, as plain values: what it means is for the judges to say. */
 export interface Evidence {
@@ -17,6 +18,8 @@ export interface Evidence {
   /** What `fabric data verify` said of the store, or why it could not. */
   readonly verify: (StoreReport & { readonly ok: boolean }) | { readonly problem: string };
   readonly runners: readonly RunnerEvidence[];
+  /** The exchange's own books, of the account that the live runner trades with. */
+  readonly venue: VenueBooks;
   /** The consumers' rails as they told of them last. */
   readonly rails: readonly { readonly node: string; readonly rails: readonly RailState[] }[];
   /** What an own subscriber and an own reader saw while the play went on. */
@@ -33,8 +36,11 @@ export interface Evidence {
 export interface RunnerEvidence {
   readonly runner: string;
   readonly found: JournalContents;
-  /** The same candles through the same strategy, on a fresh journal that nothing hurts; or why that could not be done. */
-  readonly undisturbed: JournalContents | { readonly problem: string };
+  /**
+   * The same candles through the same strategy, on a fresh journal that nothing hurts; or why that could not be done. Null for the
+   * runner that trades live: what it decides depends on when its orders were filled.
+   */
+  readonly undisturbed: JournalContents | { readonly problem: string } | null;
   /** What it told of its positions last, by symbol; null where it never did. */
   readonly positions: ReadonlyMap<string, string> | null;
 }

@@ -10,9 +10,9 @@ import { simTruth } from "../../feed/sim/truth.ts";
 import { openStoreReader } from "../../store/reader.ts";
 import { SUPERVISED } from "../lifecycle/stop-signal.ts";
 import { CHAOS_MARK } from "./actor.ts";
-import { type Stage, SYMBOLS } from "./cast.ts";
+import { LIVE_RUNNER, type Stage, SYMBOLS } from "./cast.ts";
 import type { Evidence, RunnerEvidence } from "./evidence.ts";
-import { type JournalContents, readJournal } from "./journals.ts";
+import { readJournal } from "./journals.ts";
 import { undisturbedRun } from "./undisturbed.ts";
 
 const VERIFY_WITHIN_MS = 60_000;
@@ -78,7 +78,8 @@ export async function runnerEvidence(
 ): Promise<RunnerEvidence> {
   const strategy = [...stage.strategies].find(([name]) => name === runner)?.[1] ?? runner;
   const found = readJournal(stage.data, runner);
-  let undisturbed: JournalContents | { readonly problem: string };
+  let undisturbed: RunnerEvidence["undisturbed"];
+  if (runner === LIVE_RUNNER) return { runner, found, undisturbed: null, positions };
   try {
     undisturbed = await undisturbedRun({ runner, strategy, symbols: SYMBOLS, rows, found });
   } catch (error) {

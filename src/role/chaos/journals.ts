@@ -33,6 +33,19 @@ export function decidedMinutes(data: string, runner: string): ReadonlyMap<string
   }
 }
 
+/** Orders that are not final; null where the journal cannot be read now. */
+export function activeOrders(data: string, runner: string): number | null {
+  try {
+    return withJournal(platform.openSqlite, journalPath(data, runner), (database) =>
+      Number(
+        database.prepare("SELECT count(*) AS n FROM intent WHERE status IN ('pending', 'unknown', 'open')").get()?.n,
+      ),
+    );
+  } catch {
+    return null;
+  }
+}
+
 function withJournal<T>(openSqlite: OpenSqlite, path: string, read: (database: SqlDatabase) => T): T {
   const database = openSqlite(path, { readOnly: true });
   try {

@@ -11,11 +11,15 @@ export function judgeTrading(evidence: Evidence): readonly Verdict[] {
   return [orders(evidence), fills(evidence), decisions(evidence), positions(evidence)];
 }
 
+/** How an order may stand at the end: on paper none is lost to anything; a venue may be away, refuse, or take none in time. */
+const PAPER_ENDS: ReadonlySet<string> = new Set(["filled", "open"]);
+const LIVE_ENDS: ReadonlySet<string> = new Set(["filled", "rejected", "expired", "lost"]);
+
 function orders({ runners }: Evidence): Verdict {
   const faults: string[] = [];
   const ids = new Set<string>();
   const decided = new Set<string>();
-  for (const { runner, found } of runners) {
+  for (const { runner, found, undisturbed } of runners) {
     for (const intent of found.intents) {
       const id = String(intent.client_order_id);
       const decision = `${runner} ${intent.symbol} ${intent.open_time} #${intent.ordinal}`;
@@ -23,7 +27,8 @@ function orders({ runners }: Evidence): Verdict {
       if (decided.has(decision)) faults.push(`${decision} was decided twice`);
       ids.add(id);
       decided.add(decision);
-      if (intent.status !== "filled" && intent.status !== "open") faults.push(`${decision} is ${intent.status}`);
+      const final = undisturbed === null ? LIVE_ENDS : PAPER_ENDS;
+      if (!final.has(String(intent.status))) faults.push(`${decision} is ${intent.status}`);
     }
   }
   if (ids.size === 0) faults.push("no order was made");
@@ -34,7 +39,9 @@ function fills({ runners, rows }: Evidence): Verdict {
   const faults: string[] = [];
   const opens = new Map(rows.map((row) => [`${row.symbol} ${row.openTime}`, row]));
   let count = 0;
-  for (const { runner, found } of runners) {
+  for (const { runner, found, undisturbed } of runners) {
+    // What a venue fills is judged against its own books.
+    if (undisturbed === null) continue;
     const seen = new Set<string>();
     const filled = new Map<string, bigint>();
     const intents = new Map(found.intents.map((intent) => [String(intent.client_order_id), intent]));
@@ -72,11 +79,12 @@ const TABLES = ["anchors", "cursors", "intents", "fills", "states"] as const;
 
 function decisions({ runners }: Evidence): Verdict {
   const faults = runners.flatMap(differences);
-  const count = runners.reduce((sum, { found }) => sum + found.intents.length, 0);
+  const count = runners.reduce((sum, { found, undisturbed }) => sum + (undisturbed ? found.intents.length : 0), 0);
   return verdict("decisions", faults, `${count} decisions, their fills and states equal an undisturbed run's`);
 }
 
 function differences({ runner, found, undisturbed }: RunnerEvidence): readonly string[] {
+  if (undisturbed === null) return [];
   if ("problem" in undisturbed) return [`${runner}: the undisturbed run failed: ${undisturbed.problem}`];
   return TABLES.flatMap((table) => {
     const [ours, theirs] = [found[table], undisturbed[table]] satisfies [
@@ -94,7 +102,8 @@ function differences({ runner, found, undisturbed }: RunnerEvidence): readonly s
 function positions({ runners }: Evidence): Verdict {
   const faults: string[] = [];
   let compared = 0;
-  for (const { runner, found, positions: told } of runners) {
+  for (const { runner, found, positions: told, undisturbed } of runners) {
+    if (undisturbed === null) continue;
     const sums = new Map<string, bigint>();
     for (const fill of found.fills) {
       const signed = scaled(fill.quantity) * (fill.side === "buy" ? 1n : -1n);

@@ -1,9 +1,10 @@
 import { platform } from "#platform";
 import { MINUTE_MS } from "../../core/time.ts";
-import { SYMBOLS } from "./cast.ts";
+import { writeHalt } from "../../execution/halt-switch.ts";
+import { CONSUMERS, LIVE_RUNNER, RUNNERS, SYMBOLS } from "./cast.ts";
 import { Ear } from "./ear.ts";
 import type { CaughtUp } from "./evidence.ts";
-import { decidedMinutes } from "./journals.ts";
+import { activeOrders, decidedMinutes } from "./journals.ts";
 import type { Play } from "./play.ts";
 
 /** Everything has caught up this long after the last fault, or the run fails. */
@@ -17,8 +18,8 @@ const LOOK_MS = 50;
 const STILL_WITHIN_MS = 10_000;
 /** Telemetry comes once a second: what is heard this long after the last decision tells of it. */
 const TOLD_AFTER_MS = 1500;
-const RUNNERS = ["busy", "saver"];
-const CONSUMERS = [...RUNNERS, "scanner"];
+/** With the live runner halted, every order of its is final within this: look-ups back off by seconds. */
+const FINAL_WITHIN_MS = 40_000;
 
 /**
  * Waits until every node runs, speaks over its socket to a subscriber that came just now, and has what the exchange has closed, over
@@ -33,6 +34,16 @@ export async function settle(play: Play, data: string, stop: AbortSignal): Promi
     const boundMs = CATCH_UP_WITHIN_MS;
     if (waitingFor.length === 0) return { boundMs, tookMs, waitingFor };
     if (tookMs > boundMs || stop.aborted) return { boundMs, tookMs: null, waitingFor };
+    await play.pause(LOOK_MS, stop);
+  }
+}
+
+/** Halts the live runner, as `fabric halt` does, and waits until none of its orders is open or unknown. */
+export async function haltTrading(play: Play, data: string, stop: AbortSignal): Promise<void> {
+  const startMs = platform.clock.monotonicMs();
+  writeHalt(platform.files, data, LIVE_RUNNER, { reason: "the end of chaos", at: platform.clock.nowMs() });
+  while (platform.clock.monotonicMs() - startMs < FINAL_WITHIN_MS && !stop.aborted) {
+    if (activeOrders(data, LIVE_RUNNER) === 0) return;
     await play.pause(LOOK_MS, stop);
   }
 }

@@ -1,8 +1,7 @@
 import { spawn } from "node:child_process";
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { platform } from "#platform";
-import { SUPERVISED } from "../lifecycle/stop-signal.ts";
-import { type Actor, CHAOS_MARK } from "./actor.ts";
+import { type Actor, environmentOf } from "./actor.ts";
 
 /** A second start that takes this long is ended, and counts as one that was not refused. */
 const TRY_WITHIN_MS = 10_000;
@@ -43,7 +42,8 @@ export function trySecond(first: Actor, mark: string): Promise<SecondStart> {
     let said = "";
     const child = spawn(program, [...self, ...words], {
       stdio: ["pipe", "ignore", "pipe"],
-      env: { ...process.env, [SUPERVISED]: "1", [CHAOS_MARK]: mark },
+      cwd: mark,
+      env: environmentOf(first.part, mark, null),
     });
     child.stdin?.on("error", () => undefined);
     child.stderr?.on("data", (chunk: Buffer) => {

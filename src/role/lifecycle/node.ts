@@ -1,9 +1,8 @@
 import { platform } from "#platform";
-import { zmqBackend } from "#zmq-backend";
 import { LogRing } from "../../bus/log-ring.ts";
 import { type BodyFields, MessagePublisher } from "../../bus/message-publisher.ts";
 import { TelemetryPublisher } from "../../bus/telemetry-publisher.ts";
-import { ZmqPublisher } from "../../bus/zmq-publisher.ts";
+import type { ZmqPublisher } from "../../bus/zmq-publisher.ts";
 import type { ExecutionMode } from "../../core/decision.ts";
 import type { Log } from "../../core/env.ts";
 import { FabricError, messageOf } from "../../core/errors.ts";
@@ -13,15 +12,13 @@ import { declareRole } from "../../store/guard.ts";
 import { wallSkewMs } from "../platform/clock.ts";
 import { VERSION } from "../version.ts";
 import { readAdvertisement, withdraw } from "./advertisement.ts";
-import { type DataFolder, prepareDataFolder } from "./data-folder.ts";
+import type { DataFolder } from "./data-folder.ts";
 import { useEmbeddedLibzmq } from "./embedded-libzmq.ts";
-import { takeNameLock } from "./name-lock.ts";
 import { NodeKeeper } from "./node-keeper.ts";
 import { nodeLog } from "./node-log.ts";
-import { checkPrivateFolder } from "./private-folder.ts";
+import { takePlace } from "./node-place.ts";
 import { ProcessMeter } from "./process-meter.ts";
 import { aborted, stopSignal } from "./stop-signal.ts";
-import { sweepTemporaries } from "./temporaries.ts";
 
 /** What a role tells of itself; the lifecycle adds process figures and publishes it. */
 export interface NodeReport {
@@ -82,26 +79,16 @@ export async function runNode(
   declareRole(role);
   // Read once before anything is opened: a setting that cannot be read is told as such.
   wallSkewMs();
-  prepareDataFolder(folder, platform.files);
-  const lock = takeNameLock(folder.run, name, platform.openSqlite);
-  if (!lock) throw nameTaken(role, name, folder);
-  sweepTemporaries(folder.run, `${name}.json`, platform.files);
-  using stop = stopSignal();
   const logs = new LogRing();
   const log = nodeLog(name, (entry) => logs.add(entry));
-  const epoch = platform.random.uuid();
   useEmbeddedLibzmq();
-  const endpoint = folder.ipcEndpoint(name);
-  const sockets = endpoint.slice("ipc://".length, endpoint.lastIndexOf("/"));
-  platform.files.makeFolder(sockets);
-  if (sockets !== folder.run) checkPrivateFolder(sockets);
-  let socket: ZmqPublisher | null = null;
+  const place = takePlace(options, log);
+  if (!place) throw nameTaken(role, name, folder);
+  using stop = stopSignal();
+  const { lock, socket, sockets, socketFile } = place;
+  const epoch = platform.random.uuid();
   let keeper: NodeKeeper | null = null;
   try {
-    socket = new ZmqPublisher(
-      { endpoints: { bind: [endpoint, ...options.publish] } },
-      { backend: zmqBackend, clock: platform.clock, log },
-    );
     const publisher = new MessagePublisher({ node: name, epoch }, { publisher: socket, clock: platform.clock, log });
     const { endpoints } = socket;
     const mode = options.mode === undefined ? {} : { mode: options.mode };
@@ -135,8 +122,8 @@ export async function runNode(
     keeper?.[Symbol.dispose]();
     // Where another process has our name by now, what lies there is its own.
     if (keeper?.nameLost !== true) leave(() => withdraw(folder.run, platform.files, name), log);
-    socket?.close();
-    if (keeper?.nameLost !== true) leave(() => platform.files.remove(endpoint.slice("ipc://".length)), log);
+    socket.close();
+    if (keeper?.nameLost !== true) leave(() => platform.files.remove(socketFile), log);
     lock.release();
   }
 }

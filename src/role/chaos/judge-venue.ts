@@ -1,0 +1,67 @@
+import { type Evidence, type Verdict, verdict } from "./evidence.ts";
+import { scaled } from "./judge-trading.ts";
+
+const QUOTE = "USDT";
+/** The exchange counts in 10^-8, `scaled` in 10^-18. */
+const TO_SCALED = 10n ** 10n;
+
+/** The live runner against the exchange's own books: what was decided is there, once, and nothing else is. */
+export function judgeVenue(evidence: Evidence): readonly Verdict[] {
+  return [orders(evidence), holdings(evidence)];
+}
+
+function orders({ runners, venue }: Evidence): Verdict {
+  const faults: string[] = [];
+  const journaled = new Map(
+    runners
+      .filter(({ undisturbed }) => undisturbed === null)
+      .flatMap(({ found }) => found.intents.map((intent) => [String(intent.client_order_id), intent] as const)),
+  );
+  const filled = new Map<string, bigint>();
+  for (const { found, undisturbed } of runners) {
+    if (undisturbed !== null) continue;
+    for (const fill of found.fills) {
+      const id = String(fill.client_order_id);
+      filled.set(id, (filled.get(id) ?? 0n) + scaled(fill.quantity));
+    }
+  }
+  const seen = new Set<string>();
+  for (const order of venue.orders) {
+    const id = String(order.client_order_id);
+    const intent = journaled.get(id);
+    if (seen.has(id)) faults.push(`order ${id} is twice at the exchange`);
+    seen.add(id);
+    if (!intent) faults.push(`order ${id} at the exchange was never decided`);
+    else if (intent.side !== String(order.side).toLowerCase() || intent.symbol !== order.symbol)
+      faults.push(`order ${id} at the exchange is ${order.side} ${order.symbol}`);
+    const executed = BigInt(String(order.executed)) * TO_SCALED;
+    if ((filled.get(id) ?? 0n) !== executed)
+      faults.push(`order ${id} executed ${executed} / 10^18 at the exchange, the journal has ${filled.get(id) ?? 0n}`);
+  }
+  for (const [id, intent] of journaled) {
+    if (intent.status === "filled" && !seen.has(id))
+      faults.push(`order ${id} is filled, and the exchange never had it`);
+  }
+  if (seen.size === 0) faults.push("no order reached the exchange");
+  return verdict(
+    "venue-orders",
+    faults,
+    `${seen.size} orders at the exchange, each decided, none twice, fills as journaled`,
+  );
+}
+
+function holdings({ runners, venue, symbols }: Evidence): Verdict {
+  const faults: string[] = [];
+  const live = runners.filter(({ undisturbed }) => undisturbed === null);
+  if (live.length === 0) faults.push("nobody traded at the exchange");
+  for (const { runner, positions } of live) {
+    if (positions === null) faults.push(`${runner} told no position`);
+    for (const symbol of symbols) {
+      const held = (venue.balances.get(symbol.slice(0, -QUOTE.length)) ?? 0n) * TO_SCALED;
+      const told = scaled(positions?.get(symbol) ?? "0");
+      if (told !== held)
+        faults.push(`${runner} told ${positions?.get(symbol)} ${symbol}, the account holds ${held} / 10^18`);
+    }
+  }
+  return verdict("venue-holdings", faults, "what the live runner told of its positions is what its account holds");
+}
