@@ -3,8 +3,9 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, s
 import { platform } from "#platform";
 import { nodeName } from "../../src/core/symbol.ts";
 import { liveNodes, readAdvertisement } from "../../src/role/lifecycle/advertisement.ts";
+import { isAlive } from "../../src/role/lifecycle/alive-lock.ts";
 import { dataFolder } from "../../src/role/lifecycle/data-folder.ts";
-import { isLocked, takeNameLock } from "../../src/role/lifecycle/name-lock.ts";
+import { takeNameLock } from "../../src/role/lifecycle/name-lock.ts";
 import { takePlace } from "../../src/role/lifecycle/node-place.ts";
 import { sweepTemporaries } from "../../src/role/lifecycle/temporaries.ts";
 import { listen } from "../e2e/support-wire.ts";
@@ -73,7 +74,7 @@ test("Invariants 6 and 10: a deleted run folder is made again with lock, socket 
       () =>
         isSocket(`${run}/sim.ipc`) &&
         readAdvertisement(run, platform.files, "sim")?.pid === node.pid &&
-        isLocked(run, "sim", platform.openSqlite),
+        isAlive(run, "sim", platform.openSqlite),
       BACK_WITHIN_MS,
       "the run folder to be whole",
     );
@@ -83,7 +84,7 @@ test("Invariants 6 and 10: a deleted run folder is made again with lock, socket 
   const second = await fabric(["sim", "--port", "0", "--symbols", "BTCUSDT", "--data", data]);
   expect([second.code, second.err]).toEqual([77, expect.stringContaining(`process ${node.pid} runs under that name`)]);
   expect(await node.stop()).toBe(0);
-  expect(readdirSync(run)).toEqual(["sim.lock"]);
+  expect(readdirSync(run).sort()).toEqual(["sim.lock", "sim~alive.lock"]);
 });
 
 test("Invariant 10 (any node at any time): a run folder that vanishes in the middle of a node's start is made anew", async () => {
@@ -102,9 +103,11 @@ test("Invariant 10 (any node at any time): a run folder that vanishes in the mid
   const found = takePlace({ name: nodeName("n"), folder: place, publish: publish(2) }, log);
   expect(found).not.toBeNull();
   expect(isSocket(`${place.run}/n.ipc`)).toBe(true);
-  expect(isLocked(place.run, "n", platform.openSqlite)).toBe(true);
+  expect(found?.alive.keep()).toBe(true);
+  expect(isAlive(place.run, "n", platform.openSqlite)).toBe(true);
   expect(log.lines.filter((line) => line.includes("vanished during the start")).length).toBe(2);
   found?.socket.close();
+  found?.alive.release();
   found?.lock.release();
   times = 0;
   const never = () => takePlace({ name: nodeName("n"), folder: place, publish: publish(9) }, log);
@@ -147,7 +150,7 @@ test("Invariant 1 (one writer): market-data, which holds the store, goes on wher
   const second = await fabric(words);
   expect([second.code, second.err]).toEqual([69, expect.stringContaining(`${node.pid}`)]);
   await eventually(
-    () => isLocked(run, "market-data", platform.openSqlite),
+    () => isAlive(run, "market-data", platform.openSqlite),
     BACK_WITHIN_MS,
     "its name to be its own again",
   );

@@ -8,9 +8,9 @@ import { storeLayout } from "../../store/layout.ts";
 import { readManifest, viewOf } from "../../store/manifest.ts";
 import { openStoreReader } from "../../store/reader.ts";
 import { type Advertisement, readAdvertisement } from "../lifecycle/advertisement.ts";
+import { isAlive } from "../lifecycle/alive-lock.ts";
 import type { DataFolder } from "../lifecycle/data-folder.ts";
 import { useEmbeddedLibzmq } from "../lifecycle/embedded-libzmq.ts";
-import { isLocked, lockPath } from "../lifecycle/name-lock.ts";
 import { VERSION } from "../version.ts";
 import type { Evidence, FolderEvidence, GapEvidence, LibraryEvidence, ManifestEvidence } from "./evidence.ts";
 import { type Heard, listen, NOTHING_HEARD } from "./listen.ts";
@@ -104,8 +104,7 @@ function advertisements(folder: DataFolder): readonly Advertised[] {
 }
 
 function holdsName(folder: DataFolder, node: string): boolean {
-  if (!platform.files.stat(lockPath(folder.run, node))) return false;
-  return isLocked(folder.run, node, platform.openSqlite);
+  return isAlive(folder.run, node, platform.openSqlite);
 }
 
 function nodeEvidence(

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import * as v from "valibot";
 import type { Files, OpenSqlite } from "../../core/env.ts";
-import { isLocked, lockPath } from "./name-lock.ts";
+import { isAlive } from "./alive-lock.ts";
 
 const Advertisement = v.object({
   node: v.string(),
@@ -57,8 +57,7 @@ export function liveNodes(runFolder: string, files: Files, openSqlite: OpenSqlit
   for (const name of files.list(runFolder)) {
     if (!name.endsWith(".json")) continue;
     const found = readAdvertisement(runFolder, files, name.slice(0, -".json".length));
-    if (found && files.stat(lockPath(runFolder, found.node)) && isLocked(runFolder, found.node, openSqlite))
-      live.push(found);
+    if (found && isAlive(runFolder, found.node, openSqlite)) live.push(found);
   }
   return live;
 }

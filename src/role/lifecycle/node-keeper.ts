@@ -2,6 +2,7 @@ import { RateLimitedLog } from "../../bus/rate-limited-log.ts";
 import type { Clock, Files, Log, Timers } from "../../core/env.ts";
 import { FabricError, messageOf } from "../../core/errors.ts";
 import { type Advertisement, advertise, isAdvertised } from "./advertisement.ts";
+import type { AliveLock } from "./alive-lock.ts";
 import type { NameLock } from "./name-lock.ts";
 import { checkPrivateFolder } from "./private-folder.ts";
 
@@ -15,6 +16,7 @@ export interface NodeBelongings {
   /** Where its ipc socket is: `run`, or a private folder elsewhere. */
   readonly sockets: string;
   readonly lock: NameLock;
+  readonly alive: AliveLock;
   readonly socket: { rebindLost(): readonly string[] };
   readonly advertisement: Advertisement;
   /**
@@ -92,7 +94,7 @@ export class NodeKeeper implements Disposable {
 
   #mend(): readonly string[] {
     const { files } = this.#deps;
-    const { run, sockets, lock, socket } = this.#own;
+    const { run, sockets, lock, alive, socket } = this.#own;
     const mended: string[] = [];
     for (const folder of new Set([run, sockets])) {
       if (files.stat(folder)?.isDirectory) continue;
@@ -106,6 +108,8 @@ export class NodeKeeper implements Disposable {
       return mended;
     }
     this.#nameLost = false;
+    // Where a frozen looker is in the way, the next look tries again.
+    alive.keep();
     if (held === "renewed") mended.push("its name's lock");
     for (const address of socket.rebindLost()) mended.push(address);
     if (!isAdvertised(run, files, this.#advertisement)) {

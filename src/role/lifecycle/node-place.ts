@@ -4,6 +4,7 @@ import { ZmqPublisher } from "../../bus/zmq-publisher.ts";
 import type { Log } from "../../core/env.ts";
 import { FabricError } from "../../core/errors.ts";
 import type { NodeName } from "../../core/symbol.ts";
+import { AliveLock } from "./alive-lock.ts";
 import { type DataFolder, prepareDataFolder } from "./data-folder.ts";
 import { type NameLock, takeNameLock } from "./name-lock.ts";
 import { checkPrivateFolder } from "./private-folder.ts";
@@ -15,6 +16,8 @@ const TRIES = 3;
 /** What a node holds in its data folder from its start to its end. */
 export interface NodePlace {
   readonly lock: NameLock;
+  /** Taken by whoever keeps the node findable. */
+  readonly alive: AliveLock;
   readonly socket: ZmqPublisher;
   /** The folder of its ipc socket, and the socket's file. */
   readonly sockets: string;
@@ -59,7 +62,8 @@ function tryPlace({ name, folder, publish }: PlaceOptions, log: Log): NodePlace 
       { endpoints: { bind: [endpoint, ...publish] } },
       { backend: zmqBackend, clock: platform.clock, log },
     );
-    return { lock, socket, sockets, socketFile: endpoint.slice("ipc://".length) };
+    const alive = new AliveLock(folder.run, name, platform.openSqlite);
+    return { lock, alive, socket, sockets, socketFile: endpoint.slice("ipc://".length) };
   } catch (error) {
     lock.release();
     throw error;

@@ -85,7 +85,7 @@ export async function runNode(
   const place = takePlace(options, log);
   if (!place) throw nameTaken(role, name, folder);
   using stop = stopSignal();
-  const { lock, socket, sockets, socketFile } = place;
+  const { lock, alive, socket, sockets, socketFile } = place;
   const epoch = platform.random.uuid();
   let keeper: NodeKeeper | null = null;
   try {
@@ -99,6 +99,7 @@ export async function runNode(
         run: folder.run,
         sockets,
         lock,
+        alive,
         socket,
         advertisement: { ...about, endpoints: [...endpoints] },
         whenNameIsLost: role === "market-data" ? "stay" : "stop",
@@ -124,6 +125,7 @@ export async function runNode(
     if (keeper?.nameLost !== true) leave(() => withdraw(folder.run, platform.files, name), log);
     socket.close();
     if (keeper?.nameLost !== true) leave(() => platform.files.remove(socketFile), log);
+    alive.release();
     lock.release();
   }
 }
