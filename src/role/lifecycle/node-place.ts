@@ -37,6 +37,7 @@ export interface PlaceOptions {
  */
 export function takePlace(options: PlaceOptions, log: Log): NodePlace | null {
   for (let tries = 1; ; tries++) {
+    prepareDataFolder(options.folder, platform.files);
     try {
       return tryPlace(options, log);
     } catch (error) {
@@ -49,7 +50,6 @@ export function takePlace(options: PlaceOptions, log: Log): NodePlace | null {
 }
 
 function tryPlace({ name, folder, publish }: PlaceOptions, log: Log): NodePlace | null {
-  prepareDataFolder(folder, platform.files);
   const lock = takeNameLock(folder.run, name, platform.openSqlite);
   if (!lock) return null;
   try {
