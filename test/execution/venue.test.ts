@@ -1,16 +1,11 @@
 import { describe, expect, test } from "bun:test";
-import fc from "fast-check";
-import { platform } from "#platform";
 import type { BrokerFill, BrokerOrder } from "../../src/execution/broker.ts";
-import { journalPath } from "../../src/execution/journal.ts";
-import { readOrders } from "../../src/execution/orders.ts";
 import { eventually } from "../support/eventually.ts";
 import { tempFolder } from "../support/temp-folder.ts";
-import { Life } from "./support/crash.ts";
 import { minuteAt, rows, startedSession, statuses, trader } from "./support/live-session.ts";
 import { deliveryAfter, MemoryMarket } from "./support/market.ts";
 import { bindingOf, hostOf, journalIn, runnerOf } from "./support/runner.ts";
-import { type Mishap, Venue } from "./support/venue.ts";
+import { Venue } from "./support/venue.ts";
 
 describe("Orders to a venue", () => {
   test("are journaled, sent once, and filled into the position that the next candle sees", async () => {
@@ -162,49 +157,3 @@ describe("Orders to a venue", () => {
 function part(order: BrokerOrder, number: number): BrokerFill {
   return { fillId: `part-${number}`, clientOrderId: order.clientOrderId, price: "100", quantity: "0.5", fee: "0" };
 }
-
-test("Invariant 5 (decide once, intent before order): whatever step a runner dies at and whatever gets lost, no decision reaches a venue twice, and positions are the sum of the venue's fills", async () => {
-  const minutes = [1, 2, 5, 9, 10, 11, 20];
-  await fc.assert(
-    fc.asyncProperty(
-      fc.array(fc.integer({ min: 1, max: 200 }), { minLength: 1, maxLength: 6 }),
-      fc.array(fc.constantFrom<Mishap>("ok", "ok", "ack-lost", "lost", "reject"), { maxLength: 12 }),
-      async (lives, mishaps) => {
-        using folder = tempFolder();
-        const venue = new Venue();
-        venue.mishaps = [...mishaps];
-        const exchange = { nowMs: null };
-        const strategy = trader(minutes, 2);
-        for (const steps of [...lives, Number.POSITIVE_INFINITY]) {
-          const life = new Life(steps);
-          try {
-            const { core, upTo } = await startedSession({
-              folder: folder.path,
-              broker: venue,
-              strategy,
-              exchange,
-              life,
-            });
-            await upTo(29);
-            await core.close();
-            const held = core.positions()[0]?.quantity ?? "0";
-            expect(held).toBe(String(venue.orders.length));
-          } catch (error) {
-            if (!life.dead) throw error;
-          } finally {
-            life.end();
-          }
-        }
-        const ids = venue.orders.map((order) => order.clientOrderId);
-        expect(new Set(ids).size).toBe(ids.length);
-        const orders = readOrders(platform.openSqlite, journalPath(folder.path, "tester"));
-        expect(orders.length).toBe(minutes.length * 2);
-        const filled = orders.filter((order) => order.status === "filled").map((order) => order.clientOrderId);
-        expect(filled.sort()).toEqual(ids.sort());
-        const final = new Set(["filled", "rejected", "expired", "lost"]);
-        expect(orders.filter((order) => !final.has(order.status))).toEqual([]);
-      },
-    ),
-    { numRuns: 20 },
-  );
-}, 60_000);

@@ -10,6 +10,7 @@ import { v } from "../../../src/strategy/public.ts";
 import type { Life } from "./crash.ts";
 import { candle, deliveryAfter, MemoryMarket, START } from "./market.ts";
 import { bindingOf, hostOf, journalIn, runnerOf } from "./runner.ts";
+import { Venue } from "./venue.ts";
 import { flushed, VirtualTime } from "./virtual-time.ts";
 
 export const rows: readonly StoredCandle[] = Array.from({ length: 30 }, (_, minute) => candle("BTCUSDT", minute));
@@ -56,6 +57,7 @@ export interface LiveSession {
 export function liveSession(parts: SessionParts): LiveSession & { readonly exchange: { nowMs: number | null } } {
   const exchange = parts.exchange ?? { nowMs: null };
   const time = new VirtualTime(Math.max(START, exchange.nowMs ?? 0));
+  if (parts.broker instanceof Venue) parts.broker.nowMs = () => time.nowMs;
   const given = parts.rows ?? rows;
   const host = hostOf(parts.strategy);
   const openSqlite = parts.life ? parts.life.openSqlite(platform.openSqlite) : platform.openSqlite;
@@ -89,6 +91,7 @@ export function liveSession(parts: SessionParts): LiveSession & { readonly excha
   return { core, time, upTo, exchange };
 }
 
+/** Starts it; a start that waits gets its time. */
 export async function startedSession(parts: SessionParts): Promise<LiveSession> {
   const session = liveSession(parts);
   await session.time.until(session.core.start(0, START));
