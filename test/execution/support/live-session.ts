@@ -1,5 +1,6 @@
 import { platform } from "#platform";
 import type { StoredCandle } from "../../../src/core/candle.ts";
+import type { Log } from "../../../src/core/env.ts";
 import { MINUTE_MS } from "../../../src/core/time.ts";
 import type { Broker } from "../../../src/execution/broker.ts";
 import { journalPath } from "../../../src/execution/journal.ts";
@@ -43,6 +44,7 @@ export interface SessionParts {
   readonly halted?: () => string | null;
   readonly rows?: readonly StoredCandle[];
   readonly symbols?: readonly string[];
+  readonly log?: Log;
 }
 
 /** A live runner's core on a memory market, in virtual time: candles move the clocks by their minute. */
@@ -72,6 +74,7 @@ export function liveSession(parts: SessionParts): LiveSession & { readonly excha
       clock: time.clock,
       timers: time.timers,
       ...(parts.halted ? { halted: parts.halted } : {}),
+      ...(parts.log ? { log: parts.log } : {}),
     },
     parts.options,
   );

@@ -52,6 +52,7 @@ export class Venue implements Broker {
   nowMs: () => number = () => 0;
   /** Ends the stall of a submit. */
   release: () => void = () => {};
+  #fills = 0;
   #listener: ((report: BrokerReport) => void) | null = null;
   readonly #transit: { readonly order: BrokerOrder; readonly atMs: number }[] = [];
   readonly #unpushed: BrokerReport[] = [];
@@ -130,7 +131,7 @@ export class Venue implements Broker {
     const quantity = decimalText(decimal(order.quantity).div(String(parts)));
     const timeMs = this.nowMs();
     const fill: BrokerFill = {
-      fillId: `v${this.trades.length + 1}`,
+      fillId: `v${++this.#fills}`,
       clientOrderId: order.clientOrderId,
       price: PRICE,
       quantity,
