@@ -9,7 +9,8 @@ import { makeStore } from "./support-store.ts";
 
 const root = tempFolder();
 const STORE = root.join("store");
-const COMMANDS = "up market-data runner scanner bridge sim tail query orders status licences".split(" ");
+const COMMANDS =
+  "up market-data runner scanner bridge sim tail query orders positions explain halt resume status licences".split(" ");
 
 const CANDLE: readonly (readonly [string, string])[] = [
   ["symbol", "VARCHAR"],

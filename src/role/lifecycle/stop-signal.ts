@@ -42,3 +42,10 @@ export function aborted(signal: AbortSignal): Promise<void> {
   if (signal.aborted) return Promise.resolve();
   return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
 }
+
+/** Calls `run` once the signal is aborted (at once where it is), until disposed: what ends before the signal leaves nothing on it. */
+export function onAbort(signal: AbortSignal, run: () => void): Disposable {
+  if (signal.aborted) run();
+  signal.addEventListener("abort", run, { once: true });
+  return { [Symbol.dispose]: () => signal.removeEventListener("abort", run) };
+}

@@ -1,4 +1,4 @@
-import type { DeliveryCursor } from "../../core/delivery.ts";
+import type { DeliveryCursor, DeliveryEvent } from "../../core/delivery.ts";
 import type { Clock, Files, Log, OpenSqlite, Timers } from "../../core/env.ts";
 import { FabricError, messageOf } from "../../core/errors.ts";
 import type { NodeName } from "../../core/symbol.ts";
@@ -14,7 +14,7 @@ import type { MarketSubscription } from "../../provider/market.ts";
 import type { DeliveredSample } from "../../provider/options.ts";
 import type { StoreReader, StoreView } from "../../store/contract.ts";
 import type { StrategyHost } from "../../strategy/host.ts";
-import { aborted } from "../lifecycle/stop-signal.ts";
+import { aborted, onAbort } from "../lifecycle/stop-signal.ts";
 import { storeStart } from "../store-start.ts";
 
 /** All that a runner touches, so that a simulator can run the real composition. */
@@ -69,7 +69,7 @@ export class RunnerLife {
   #core: RunnerCore | null = null;
   #provider: DualRailProvider | null = null;
   #broker: CountingBroker | null = null;
-  /** Why the life before this one ended, until this one runs. */
+  /** Why the life before this one ended, until this one has journaled something. */
   #trouble: string | null = null;
   #lives = 0;
 
@@ -115,8 +115,9 @@ export class RunnerLife {
 
   status(): RunnerStatus {
     const status = this.#core?.status() ?? WAITING;
-    if (this.#trouble === null || status.state === "running" || status.state === "failed") return status;
-    return { state: "halted", reason: this.#trouble };
+    if (this.#trouble === null) return status;
+    const isBack = status.state === "running" || status.state === "failed";
+    return { state: "halted", reason: `${this.#trouble}${isBack ? "; begun anew, the next candle will tell" : ""}` };
   }
 
   positions(): readonly PositionRow[] {
@@ -147,6 +148,11 @@ export class RunnerLife {
     const { reader, stop, log } = this.#deps;
     const before = this.#core;
     this.#provider = null;
+    const stopped = Promise.withResolvers<void>();
+    using _stop = onAbort(stop, () => {
+      stopped.resolve();
+      void this.#provider?.close();
+    });
     try {
       const view = await storeStart(reader, stop, this.#deps);
       if (!view) return null;
@@ -154,7 +160,7 @@ export class RunnerLife {
       const core = await this.#openCore(view.storeId);
       this.#core = core;
       const knownMs = view.closedThrough === null ? null : view.closedThrough + MINUTE_MS;
-      const cursor = await Promise.race([core.start(view.throughSeq, knownMs), aborted(stop)]);
+      const cursor = await Promise.race([core.start(view.throughSeq, knownMs), stopped.promise]);
       if (cursor) await this.#follow(core, cursor);
       return null;
     } catch (error) {
@@ -205,6 +211,7 @@ export class RunnerLife {
   }
 
   async #follow(core: RunnerCore, cursor: DeliveryCursor): Promise<void> {
+    if (this.#deps.stop.aborted) return;
     const { symbols, onDelivered } = this.#options;
     const provider = new DualRailProvider(
       { ...this.#deps, market: this.#deps.openMarket() },
@@ -216,10 +223,18 @@ export class RunnerLife {
       },
     );
     this.#provider = provider;
-    void aborted(this.#deps.stop).then(() => provider.close());
-    if (this.#trouble !== null) this.#deps.log.info(`Going on after: ${this.#trouble}`);
+    const consume = async (event: DeliveryEvent, at: DeliveryCursor) => {
+      await core.handle(event, at);
+      this.#goesOn();
+    };
+    await Promise.race([provider.run(consume), core.faulted]);
+  }
+
+  /** What could be journaled is the proof that the trouble has passed. */
+  #goesOn(): void {
+    if (this.#trouble === null) return;
+    this.#deps.log.info(`Going on after: ${this.#trouble}`);
     this.#trouble = null;
-    await Promise.race([provider.run((event, at) => core.handle(event, at)), core.faulted]);
   }
 
   #warnOfMissing(view: StoreView): void {
@@ -233,7 +248,8 @@ export class RunnerLife {
     const { timers, stop } = this.#deps;
     const over = Promise.withResolvers<void>();
     const timer = timers.after(delayMs, over.resolve);
-    await Promise.race([over.promise, aborted(stop)]);
+    using _stop = onAbort(stop, over.resolve);
+    await over.promise;
     timer.cancel();
   }
 }
