@@ -26,8 +26,6 @@ export class StoreWatch {
   readonly #closed: { readonly commitSeq: number; readonly closedThrough: number }[] = [];
   readonly #byMinute = new Map<string, number>();
   readonly #newest = new Map<string, number>();
-  /** Minutes that are in a gap, by the life that gave them up last. */
-  readonly #gaps = new Map<string, string>();
   readonly #published = new Map<string, number>();
 
   constructor(machine: Machine) {
@@ -39,8 +37,8 @@ export class StoreWatch {
         truth.holder === life && life.node === "market-data",
         () => `${life.name} writes the truth, ${truth.holder?.name} holds it`,
       );
-      for (const row of change.rows) this.#durable(row, life.name);
-      for (const gap of change.gaps) this.#gapDurable(gap, life.name);
+      for (const row of change.rows) this.#durable(row);
+      for (const gap of change.gaps) this.#gapDurable(gap);
       this.#closed.push({ commitSeq: after.commitSeq, closedThrough: after.closedThrough ?? 0 });
       world.check(
         2,
@@ -68,8 +66,8 @@ export class StoreWatch {
     this.#judgeClosed();
   }
 
-  /** What one life gave up it does not bring after all; a later life asks the venue again, and may get it. */
-  #gapDurable(gap: FeedGap, life: string): void {
+  /** What is a row is no gap. The other way round may be: whoever begins again from the newest row asks the venue again. */
+  #gapDurable(gap: FeedGap): void {
     for (let at = gap.fromOpenTime; at <= gap.toOpenTime; at += MINUTE) {
       const key = `${gap.symbol} ${at}`;
       this.#machine.world.check(
@@ -77,18 +75,16 @@ export class StoreWatch {
         !this.#byMinute.has(key),
         () => `${key} became a gap, and is row ${this.#byMinute.get(key)}`,
       );
-      this.#gaps.set(key, life);
     }
   }
 
-  #durable(row: StoredCandle, life: string): void {
+  #durable(row: StoredCandle): void {
     const { world } = this.#machine;
     this.#frozen.push(JSON.stringify(row));
     const key = `${row.symbol} ${row.openTime}`;
     const before = this.#byMinute.get(key);
     world.check(3, before === undefined, () => `${key} is row ${before} and row ${row.commitSeq}`);
     this.#byMinute.set(key, row.commitSeq);
-    world.check(2, this.#gaps.get(key) !== life, () => `${key} is row ${row.commitSeq}, and ${life} had made it a gap`);
     world.check(2, row.commitSeq === this.#frozen.length, () => `row ${row.commitSeq} is the ${this.#frozen.length}th`);
     const newest = this.#newest.get(row.symbol) ?? null;
     world.check(2, newest === row.prevOpenTime, () => `${key} names ${row.prevOpenTime} before it, that is ${newest}`);

@@ -5,6 +5,7 @@ import { type BridgeFacts, bridgeLife } from "./bridge-node.ts";
 import { judgeScanner } from "./checks-delivery.ts";
 import { journalOf, judgeAccount, judgeBeginning, RunnerJudge } from "./checks-runner.ts";
 import { StoreWatch } from "./checks-store.ts";
+import type { Life } from "./life.ts";
 import { Machine } from "./machine.ts";
 import { type MarketFacts, marketLife } from "./market-node.ts";
 import { Mischief } from "./mischief.ts";
@@ -12,11 +13,12 @@ import { type RunnerFacts, runnerLife } from "./runner-node.ts";
 import { freshMemory, scannerLife } from "./scanner-node.ts";
 import { type Cuts, drawScenario, NO_CUTS, type RunnerSpec } from "./scenario.ts";
 import { Supervisor } from "./supervisor.ts";
-import { EXCHANGE_START } from "./venue-market.ts";
 import { type Violation, World } from "./world.ts";
 
 /** What was durable this long before the end has to be with every consumer, wall ms. */
 const CATCH_UP_MS = 3500;
+/** Everybody is up again by then, and hears a heartbeat within this, wall ms. */
+const HEARING_MS = 1700;
 const MINUTE = 60_000;
 /** A market that is heard has closed every minute that ended this long before the end: settling, retries and a seal. */
 const CLOSE_LAG_MS = 5000;
@@ -71,7 +73,6 @@ class Run {
   #dueSeq = 0;
   /** Exchange time from which on nothing was hurt. */
   #calmSinceMs = 0;
-  #heartbeats = new Map<string, number>();
 
   constructor(world: World) {
     this.world = world;
@@ -121,10 +122,11 @@ class Run {
     world.note("world", "nothing is hurt from here on");
     // An operator does not wait for the longest retry.
     for (const { facts, supervisor } of this.#runners) if (facts.runner?.status().state === "halted") supervisor.stop();
-    world.run(scenario.quietMs - CATCH_UP_MS);
+    world.run(scenario.quietMs - HEARING_MS - CATCH_UP_MS);
+    const before = this.#hearing();
+    world.run(HEARING_MS);
     this.#dueSeq = this.machine.truth.rows.length;
-    for (const { spec, facts } of this.#runners) this.#heartbeats.set(spec.name, heard(facts.runner?.counters()));
-    this.#heartbeats.set("scanner", heard(this.#memory.provider?.counters()));
+    this.#judgeHearing(before);
     world.run(CATCH_UP_MS);
   }
 
@@ -145,12 +147,10 @@ class Run {
       judgeBeginning(machine, spec, journal, this.#watch);
       new RunnerJudge(machine, spec, journal).judge(this.#dueSeq);
       if (spec.broker === "venue") judgeAccount(machine, spec, journal, this.#calmSinceMs);
-      this.#judgeHeard(spec.name, facts.runner?.counters());
     }
     const { scanner } = world.scenario;
     if (!scanner) return;
     judgeScanner(machine, scanner, this.#memory, this.#watch, this.#dueSeq);
-    this.#judgeHeard("scanner", this.#memory.provider?.counters());
   }
 
   #judgeMarket(): void {
@@ -159,7 +159,7 @@ class Run {
     const through = machine.truth.state.closedThrough ?? 0;
     const due = Math.floor((machine.market.nowMs - CLOSE_LAG_MS * world.scenario.speed) / MINUTE) * MINUTE - MINUTE;
     // A symbol without a price has no rows: nothing can be said of a market that did not trade since it is heard.
-    const traded = machine.truth.rows.length > 0 || machine.market.tradedBetween(EXCHANGE_START, due);
+    const traded = machine.truth.rows.length > 0 || machine.market.tradedBetween(this.#calmSinceMs + MINUTE, due);
     world.check(10, through >= due || !traded, () => `the market is closed through ${through}, due was ${due}`);
     const corrections = core?.revisions ?? { waiting: 0, dropped: 0 };
     world.check(
@@ -185,13 +185,25 @@ class Run {
     ];
   }
 
-  #judgeHeard(name: string, counters: Readonly<Record<string, number>> | undefined): void {
-    const before = this.#heartbeats.get(name) ?? 0;
-    this.world.check(
-      10,
-      heard(counters) > before,
-      () => `${name} has heard no heartbeat for ${CATCH_UP_MS} ms (${before})`,
-    );
+  /** Heartbeats that each living consumer has taken in. */
+  #hearing(): ReadonlyMap<Life, number> {
+    const heard = new Map<Life, number>();
+    const note = (life: Life | null, counters: Readonly<Record<string, number>> | undefined) => {
+      const count = counters?.["heartbeats.total"];
+      if (life?.alive && count !== undefined) heard.set(life, count);
+    };
+    for (const { facts } of this.#runners) note(facts.life, facts.runner?.counters());
+    note(this.#memory.life, this.#memory.provider?.counters());
+    return heard;
+  }
+
+  /** A publisher's new life is heard as such, however long the old one had counted. */
+  #judgeHearing(before: ReadonlyMap<Life, number>): void {
+    for (const [life, count] of this.#hearing()) {
+      const was = before.get(life);
+      const hears = was === undefined || count > was;
+      this.world.check(10, hears, () => `${life.name} has heard no heartbeat for ${HEARING_MS} ms (${was})`);
+    }
   }
 
   #checkGuard(): void {
@@ -225,8 +237,4 @@ class Run {
       );
     });
   }
-}
-
-function heard(counters: Readonly<Record<string, number>> | undefined): number {
-  return counters?.["heartbeats.total"] ?? 0;
 }
