@@ -41,13 +41,13 @@ describe("A runner killed at any step and started again", () => {
           ),
           { numRuns: 6 },
         );
-      }, 60_000);
+      }, 120_000);
     }
   }
 });
 
 test("Invariant 5 (decide once, intent before order): killed at each single step in turn, from making the journal to the last order, a runner ends as if it had not been", async () => {
-  const market = new MemoryMarket(randomRows(11, SYMBOLS, 24));
+  const market = new MemoryMarket(randomRows(11, SYMBOLS, 17));
   const strategy = withFrame("sma-cross", "1m");
   using calm = tempFolder();
   await live(calm.path, strategy, "fast=1,slow=2", market, Number.POSITIVE_INFINITY);
@@ -62,7 +62,7 @@ test("Invariant 5 (decide once, intent before order): killed at each single step
     expect(journalContents(journalPath(rough.path, "tester"))).toEqual(expected);
   }
   expect(killed).toBeGreaterThan(100);
-}, 60_000);
+}, 120_000);
 
 test("The markets of these tests make every built-in strategy trade, so that equal journals mean something", async () => {
   for (const [name, params] of CASES) {

@@ -260,7 +260,7 @@ test("Invariant 5 (decide once, intent before order): with every limit on, a run
   );
   // The markets make the limits bite, so that equal journals mean something.
   expect(refusals.size).toBeGreaterThanOrEqual(3);
-}, 60_000);
+}, 120_000);
 
 /** Several orders now and then, by the minute alone. */
 function flipFlop(openTime: number, held: string): readonly { side: "buy" | "sell"; quantity: string }[] {

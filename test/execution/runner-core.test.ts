@@ -248,7 +248,7 @@ describe("A runner process", () => {
       journalContents(journalPath(folder.join("calm"), "tester")),
     );
     expect(readOrders(platform.openSqlite, journalPath(rough, "tester")).length).toBeGreaterThan(5);
-  }, 60_000);
+  }, 120_000);
 });
 
 function deliveredIn(folder: string): number {
