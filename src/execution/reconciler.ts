@@ -66,6 +66,7 @@ export class Reconciler {
     const settledMs = journal.settledThrough() ?? knownTimeMs ?? 0;
     const fromMs = Math.max(settledMs, (knownTimeMs ?? 0) - LONGEST_LOOK_BACK_MS);
     const sinceMs = Math.max(0, fromMs - broker.validityWindowMs - OVERLAP_MS);
+    const beganMs = this.#deps.clock.monotonicMs();
     for (let looks = 1; ; looks++) {
       const account = await this.#account(named, sinceMs);
       if (account === null) return;
@@ -81,7 +82,8 @@ export class Reconciler {
       const throughMs = Math.max(settledMs, this.#deps.exchangeNowMs() ?? knownTimeMs ?? 0);
       const settlement = { baseline: this.#newBaseline(facts, account), adjustments: [], waived: [], throughMs };
       if (found.length === 0) return ledger.settle(settlement);
-      if (looks < LOOKS) {
+      if (looks < LOOKS || this.#isUnsettled(beganMs)) {
+        this.#waitingFor = `comparing journal and venue: ${found[0]?.text}`;
         await this.#pauses.wait(LOOK_AGAIN_MS);
         continue;
       }
@@ -94,6 +96,16 @@ export class Reconciler {
   /** Ends any waiting at once: it rejects with "try-again". Idempotent. */
   close(): void {
     this.#pauses.close();
+  }
+
+  /**
+   * Whether an order whose outcome is open may still explain a difference: its fill could be in what the account holds, and not
+   * in what it tells of trades. After the validity window it has come to life or never will.
+   */
+  #isUnsettled(beganMs: number): boolean {
+    const { ledger, broker, clock } = this.#deps;
+    if (clock.monotonicMs() - beganMs > broker.validityWindowMs) return false;
+    return ledger.activeSymbols().some((symbol) => ledger.active(symbol).some(({ status }) => status !== "pending"));
   }
 
   /** Null where there is no account. */

@@ -6,7 +6,10 @@ import { type PriceReference, WINDOW_MINUTES } from "./price-window.ts";
 /** Exchange ms in which the orders per minute are counted. */
 export const RATE_WINDOW_MS = 60_000;
 
-/** Limits before the broker. Null: none. Money in the quote asset of each order's symbol. */
+/**
+ * Limits before the broker. Null: none. Money is in the quote asset of each order's symbol; a loss is summed over symbols as it
+ * stands, so that a runner with such a limit should trade symbols of one quote asset.
+ */
 export interface RiskLimits {
   /** Base asset, long or short, what is on its way counted as filled. By symbol, or one for every symbol. */
   readonly maxPosition: string | ReadonlyMap<string, string> | null;

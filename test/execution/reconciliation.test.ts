@@ -270,6 +270,31 @@ describe("A live runner at its start", () => {
     await session.core.close();
   });
 
+  test("never counts a fill twice: with --accept-broker, too, it waits for orders whose outcome is open before it adjusts anything", async () => {
+    using folder = tempFolder();
+    const { venue, exchange } = await traded(folder.path);
+    venue.mishaps = ["ack-lost"];
+    venue.lookupFails = true;
+    const parts = { folder: folder.path, broker: venue, strategy, exchange, symbols: SYMBOLS };
+    const first = await startedSession(parts);
+    await first.upTo(10);
+    await first.core.close();
+    expect(statuses(folder.path)).toEqual(["unknown", "filled"]);
+    // The account holds what was filled, its list of trades lags behind, and the order cannot be asked for yet.
+    const late = venue.trades.pop();
+    venue.moved.set("BTCUSDT", 1);
+    const session = liveSession({ ...parts, options: { acceptBroker: true } });
+    session.time.timers.after(20_000, () => {
+      if (late) venue.trades.push(late);
+      venue.moved.clear();
+      venue.lookupFails = false;
+    });
+    await session.time.until(session.core.start(0, minuteAt(0)));
+    expect(session.core.positions()).toMatchObject([{ quantity: "2" }]);
+    await session.core.close();
+    expect(readAllPositions(platform, folder.path)).toMatchObject([{ adjustments: "0" }]);
+  });
+
   test("waits for an account that is not told, says so, trades nothing meanwhile, and goes on by itself", async () => {
     using folder = tempFolder();
     const { venue, exchange } = await traded(folder.path);

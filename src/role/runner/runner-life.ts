@@ -160,7 +160,7 @@ export class RunnerLife {
       const core = await this.#openCore(view.storeId);
       this.#core = core;
       const knownMs = view.closedThrough === null ? null : view.closedThrough + MINUTE_MS;
-      const cursor = await Promise.race([core.start(view.throughSeq, knownMs), stopped.promise]);
+      const cursor = await Promise.race([core.start(view.throughSeq, knownMs), core.faulted, stopped.promise]);
       if (cursor) await this.#follow(core, cursor);
       return null;
     } catch (error) {
