@@ -3,8 +3,8 @@ import { FabricError } from "../core/errors.ts";
 import { type Manifest, readManifest } from "./manifest.ts";
 
 /**
- * A file system's time stamps step by up to 10 ms, so two manifests of one size written within a step look alike. One that was
- * read less than this after it was written is not trusted to be the newest, and is read again.
+ * A file system's time stamps step by up to 10 ms, so two manifests of one size written within a step look alike. One whose stamp
+ * was first seen less than this ago is not trusted to be the newest, and is read again. (Our own wall clock may be wrong and says nothing.)
  */
 const STAMP_STEP_MS = 100;
 
@@ -14,6 +14,8 @@ export class ManifestReader {
   readonly #files: Files;
   readonly #clock: Clock;
   #cached: { readonly manifest: Manifest; readonly sizeBytes: number; readonly modifiedMs: number } | null = null;
+  /** The newest stamp, and since when (monotonic) it was seen. */
+  #stamp: { readonly sizeBytes: number; readonly modifiedMs: number; readonly sinceMs: number } | null = null;
   /** How far the store was known to be: what is published may be gone for a while, but it never goes back. */
   #seen: { readonly storeId: string; readonly throughSeq: number } | null = null;
 
@@ -39,9 +41,12 @@ export class ManifestReader {
     if (cached && cached.sizeBytes === stat.sizeBytes && cached.modifiedMs === stat.modifiedMs) return cached.manifest;
     this.#cached = null;
     // The file may be replaced between the stat and the read: then the older stat does not fit, and it is read again.
-    const ageMs = this.#clock.nowMs() - stat.modifiedMs;
+    const nowMs = this.#clock.monotonicMs();
+    const stamp = this.#stamp;
+    const sinceMs = stamp?.sizeBytes === stat.sizeBytes && stamp.modifiedMs === stat.modifiedMs ? stamp.sinceMs : nowMs;
+    this.#stamp = { ...stat, sinceMs };
     const manifest = this.#readAnew();
-    if (manifest && ageMs > STAMP_STEP_MS) this.#cached = { manifest, ...stat };
+    if (manifest && nowMs - sinceMs > STAMP_STEP_MS) this.#cached = { manifest, ...stat };
     return manifest;
   }
 

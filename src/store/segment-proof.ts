@@ -8,7 +8,10 @@ export interface SegmentProofDeps {
   readonly timers: Timers;
 }
 
-/** A file system's time stamps step by up to 10 ms: a file younger than this may change again without a new stamp. */
+/**
+ * A file system's time stamps step by up to 10 ms: a file younger than this may change again without a new stamp. Where our wall
+ * clock is behind the disk's, age is how long the stamp has been seen.
+ */
 const YOUNG_MS = 100;
 /** Bytes hashed (about 5 ms) before the event loop gets a turn. */
 const BYTES_PER_TURN = 8 * 1024 * 1024;
@@ -18,6 +21,8 @@ const MAX_KNOWN = 4096;
 /** How a file stood when its content was found right. */
 interface Known {
   readonly modifiedMs: number;
+  /** When it was first found so, monotonic. */
+  readonly sinceMs: number;
   /** It was old enough then for a later change to show in its stamp. */
   readonly lasting: boolean;
 }
@@ -88,12 +93,16 @@ export class SegmentProof {
   }
 
   #hash(segment: Segment, modifiedMs: number): Known {
-    const lasting = this.#deps.clock.nowMs() - modifiedMs > YOUNG_MS;
+    const { clock } = this.#deps;
+    const nowMs = clock.monotonicMs();
+    const before = this.#known.get(segment.file);
+    const sinceMs = before?.modifiedMs === modifiedMs ? before.sinceMs : nowMs;
+    const lasting = clock.nowMs() - modifiedMs > YOUNG_MS || nowMs - sinceMs > YOUNG_MS;
     if (this.#deps.files.sha256(`${this.#folder}/${segment.file}`) !== segment.sha256) {
       this.#known.delete(segment.file);
       throw damaged(this.#folder, segment, "not what was written (its checksum differs)");
     }
-    const known = { modifiedMs, lasting };
+    const known = { modifiedMs, sinceMs, lasting };
     this.#known.set(segment.file, known);
     return known;
   }

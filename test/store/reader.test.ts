@@ -72,7 +72,7 @@ test("Where nothing is new a poll costs a stat: no file is read and no DuckDB is
     },
   };
   let laterMs = 0;
-  const clock = { ...platform.clock, nowMs: () => platform.clock.nowMs() + laterMs };
+  const clock = { ...platform.clock, monotonicMs: () => platform.clock.monotonicMs() + laterMs };
   const reader = openStoreReader({ folder: folder.path }, { ...storeDeps(), files, clock });
   expect((await reader.delivery(4, 10, "all"))?.throughSeq).toBe(4);
   laterMs = 10_000;
