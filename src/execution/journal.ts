@@ -98,6 +98,9 @@ export function openJournal(deps: JournalDeps, dataFolder: string, binding: Jour
   }
 }
 
+/** SQLite's application_id is a signed 32-bit number. */
+const MAX_WRITERS = 2 ** 31 - 1;
+
 /** Page of fills read at a time. */
 const FILLS_PAGE = 1000;
 
@@ -109,6 +112,8 @@ export class Journal {
   readonly #payload: string;
   readonly #sql: Statements;
   #halted: JournalHalted | null = null;
+  /** Which of its writers we are, as the file's application_id counts them; null before our first write. */
+  #writer: number | null = null;
   #closed = false;
 
   constructor(database: SqlDatabase, path: string, binding: JournalBinding) {
@@ -283,13 +288,29 @@ export class Journal {
     if (this.#halted) throw this.#halted;
     try {
       this.#database.exec("BEGIN IMMEDIATE");
+      const writer = this.#checkWriter();
       run();
       this.#database.exec("COMMIT");
+      this.#writer = writer;
     } catch (error) {
       this.#halted = new JournalHalted(this.path, what, error);
       this.#rollBack();
       throw this.#halted;
     }
+  }
+
+  /**
+   * Its first write makes a process the journal's writer, and everyone before it is none any more: where a name's lock was lost (its
+   * file deleted) and a second runner began, the first halts before its next order instead of sending what the second sends, too.
+   */
+  #checkWriter(): number {
+    const newest = Number(this.#get("PRAGMA application_id")?.application_id);
+    if (this.#writer === newest) return newest;
+    if (this.#writer !== null)
+      throw new Error("another process has written to it since: it belongs to that runner now");
+    const writer = newest >= MAX_WRITERS ? 1 : newest + 1;
+    this.#database.exec(`PRAGMA application_id = ${writer}`);
+    return writer;
   }
 
   /** After some failures SQLite has rolled back by itself, and says so; either way nothing of the transaction is left. */

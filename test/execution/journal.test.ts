@@ -80,6 +80,29 @@ describe("A journal", () => {
     expect(error.code).toBe("io");
   });
 
+  test("Invariant 5 (decide once, intent before order): that a second process writes to belongs to it; the first halts before anything more", () => {
+    using folder = tempFolder();
+    const first = journalIn(folder.path);
+    first.begin(7);
+    const second = journalIn(folder.path);
+    expect(second.startSeq()).toBe(7);
+    // Opening and reading take nothing away.
+    first.begin(8);
+    second.begin(9);
+    expect(caught(() => first.begin(10)).message).toMatch(
+      /Cannot write the start to journal .*another process has written to it since/,
+    );
+    expect(first.halted).toBeInstanceOf(JournalHalted);
+    expect(caught(() => first.begin(11))).toBe(first.halted as JournalHalted);
+    second.begin(12);
+    first.close();
+    second.close();
+    const next = journalIn(folder.path);
+    next.begin(13);
+    expect(next.startSeq()).toBe(13);
+    next.close();
+  });
+
   test("waits for the disk with every write: WAL and synchronous FULL", () => {
     using folder = tempFolder();
     const pragmas: unknown[] = [];
