@@ -102,7 +102,7 @@ function writableHandles(pid: number, data: string): readonly string[] {
       const path = readlinkSync(`/proc/${pid}/fd/${name}`);
       const flags = /^flags:\s*([0-7]+)/m.exec(readFileSync(`/proc/${pid}/fdinfo/${name}`, "utf8"))?.[1] ?? "0";
       const writable = (Number.parseInt(flags, 8) & 3) !== 0;
-      if (writable && path.startsWith(`${data}/`) && !path.startsWith(`${data}/run/bridge.`)) found.push(path);
+      if (writable && path.startsWith(`${data}/`) && !/\/run\/bridge[.~]/.test(path)) found.push(path);
     } catch {
       // It was closed while we looked.
     }
