@@ -3,6 +3,7 @@ import type { CloseBatch } from "../core/delivery.ts";
 import { minuteOf } from "../core/time.ts";
 import { Backfill } from "./backfill.ts";
 import { BatchOutlet } from "./batch-outlet.ts";
+import { closeBatches } from "./close-batches.ts";
 import type { FeedSink, Trade } from "./contract.ts";
 import { FeedGroup } from "./feed-group.ts";
 import {
@@ -318,13 +319,10 @@ export class MarketIngest {
     }
     this.#dirty.clear();
     if (candles.length === 0 && gaps.length === 0) return;
-    candles.sort((left, right) => left.openTime - right.openTime);
     const closedThrough = closedThroughOf(this.#tracks.values(), this.#closedThrough);
-    for (let at = 0; at === 0 || at < candles.length; at += MAX_BATCH_ROWS) {
-      const last = at + MAX_BATCH_ROWS >= candles.length;
-      const rows = candles.slice(at, at + MAX_BATCH_ROWS);
-      const before = this.#closedThrough;
-      this.#outlet.offer({ candles: rows, gaps: last ? gaps : [], closedThrough: last ? closedThrough : before });
+    const told = { before: this.#closedThrough, after: closedThrough };
+    for (const batch of closeBatches(candles, gaps, told, MAX_BATCH_ROWS)) {
+      this.#outlet.offer(batch);
       if (this.#phase !== "running") return;
     }
     this.#closedThrough = closedThrough;

@@ -14,7 +14,14 @@ export async function findBugs(seeds: number, jobs: number, only: string | null 
   const found: Found[] = [];
   const worker = async () => {
     for (let bug = waiting.shift(); bug; bug = waiting.shift()) {
-      const { failures, wallMs } = await runCampaign({ from: 1, seeds, jobs: 1, bug: bug.name, first: true });
+      const { failures, wallMs } = await runCampaign({
+        from: 1,
+        seeds,
+        jobs: 1,
+        bug: bug.name,
+        first: true,
+        tight: false,
+      });
       found.push({ bug, failure: failures[0] ?? null, wallMs });
     }
   };

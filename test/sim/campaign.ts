@@ -20,6 +20,8 @@ export interface CampaignOptions {
   readonly seeds: number;
   readonly jobs: number;
   readonly bug: string | null;
+  /** With tiny bounds. */
+  readonly tight: boolean;
   /** Ends at the first seed that fails. */
   readonly first: boolean;
 }
@@ -43,7 +45,7 @@ export async function runCampaign(options: CampaignOptions): Promise<Campaign> {
 }
 
 async function runWorker(options: CampaignOptions, index: number) {
-  const { from, seeds, jobs, bug, first } = options;
+  const { from, seeds, jobs, bug, first, tight } = options;
   const own = Math.ceil((seeds - index) / jobs);
   const child = Bun.spawn(
     [
@@ -51,6 +53,7 @@ async function runWorker(options: CampaignOptions, index: number) {
       ...["--from", String(from + index), "--seeds", String(own), "--jobs", String(jobs)],
       ...(bug === null ? [] : ["--bug", bug]),
       ...(first ? ["--first"] : []),
+      ...(tight ? ["--tight"] : []),
     ],
     { stdout: "pipe", stderr: "inherit", stdin: "ignore" },
   );

@@ -11,6 +11,8 @@ export interface SimOptions {
   /** Ends at the first seed that fails. */
   readonly first: boolean;
   readonly worker: boolean;
+  /** The product with tiny bounds: see tight-bounds.ts. */
+  readonly tight: boolean;
   /** The table of planted bugs. */
   readonly bugs: boolean;
   readonly cuts: Cuts;
@@ -28,6 +30,7 @@ export function parseOptions(argv: readonly string[]): SimOptions {
       bug: { type: "string" },
       first: { type: "boolean", default: false },
       worker: { type: "boolean", default: false },
+      tight: { type: "boolean", default: false },
       bugs: { type: "boolean", default: false },
       off: { type: "string", default: "" },
       hurt: { type: "string" },
@@ -48,6 +51,7 @@ export function parseOptions(argv: readonly string[]): SimOptions {
     bug: values.bug ?? null,
     first: values.first,
     worker: values.worker,
+    tight: values.tight,
     bugs: values.bugs,
     cuts: {
       off: new Set(off.filter(isFault)),

@@ -1,19 +1,23 @@
-import { plantBug } from "./bug-plugin.ts";
+import { bugEdits, plant } from "./bug-plugin.ts";
 import { bugTable, findBugs } from "./bug-table.ts";
 import { runCampaign } from "./campaign.ts";
 import { parseOptions, type SimOptions } from "./options.ts";
 import { runSeed, type Simulate } from "./run-seed.ts";
 import { NO_CUTS } from "./scenario.ts";
 import { flagsOf, shrink } from "./shrink.ts";
+import { TIGHT_BOUNDS } from "./tight-bounds.ts";
 
 /**
- * The simulator's command line.
+ * The simulator's command line. --tight: the product with bounds so small that a run reaches them.
  *   bun test/sim/run.ts --seeds 10000 --from 1 --jobs 2 [--bug NAME]   many seeds; a failing one is made small and told
  *   bun test/sim/run.ts --bugs --seeds 2000 --jobs 2                    the table of planted bugs
  *   bun test/sim/run.ts --seed 7 [--trace] [--off FAULT,…] [--hurt MS] …   one seed again
  */
 const options = parseOptions(process.argv.slice(2));
-if (options.bug !== null && !options.bugs) plantBug(options.bug);
+plant([
+  ...(options.bug !== null && !options.bugs ? bugEdits(options.bug) : []),
+  ...(options.tight ? TIGHT_BOUNDS : []),
+]);
 
 /** The product is loaded after a bug was planted, if one is to be. */
 async function loadSimulation(): Promise<Simulate> {
@@ -55,7 +59,7 @@ async function explain(seed: number): Promise<void> {
   const simulate = await loadSimulation();
   const cuts = await shrink(simulate, seed);
   const outcome = await runSeed(simulate, seed, cuts, 40);
-  const bug = options.bug === null ? "" : ` --bug ${options.bug}`;
+  const bug = (options.bug === null ? "" : ` --bug ${options.bug}`) + (options.tight ? " --tight" : "");
   for (const line of outcome.lines) console.log(`    ${line.slice(0, 240)}`);
   console.log(`  replay: bun test/sim/run.ts --seed ${seed} --trace ${flagsOf(cuts)}${bug}`);
 }

@@ -8,6 +8,7 @@ import { runSeed } from "./run-seed.ts";
 import { drawScenario, NO_CUTS } from "./scenario.ts";
 import { flagsOf } from "./shrink.ts";
 import { simulate } from "./simulation.ts";
+import { TIGHT_BOUNDS } from "./tight-bounds.ts";
 import { Killed, World } from "./world.ts";
 
 test("The first seeds hold the ten invariants", async () => {
@@ -33,6 +34,13 @@ test("Each planted bug's text stands exactly once in the product's sources", () 
       expect(`${name} in ${file}: ${count}`).toBe(`${name} in ${file}: 1`);
       expect(replace).not.toBe(find);
     }
+  }
+});
+
+test("Each bound that is made tight stands exactly once in the product's sources", () => {
+  for (const { file, find } of TIGHT_BOUNDS) {
+    const count = readFileSync(file, "utf8").split(find).length - 1;
+    expect(`${find} in ${file}: ${count}`).toBe(`${find} in ${file}: 1`);
   }
 });
 
