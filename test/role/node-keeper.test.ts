@@ -87,6 +87,23 @@ test("Invariants 6 and 10: a deleted run folder is made again with lock, socket 
   expect(readdirSync(run).sort()).toEqual(["sim.lock", "sim~alive.lock"]);
 });
 
+test("Invariant 10 (any node at any time): a socket folder outside a data folder whose path is too long is made again, for us alone", async () => {
+  using folder = tempFolder();
+  const data = folder.join("d".repeat(90));
+  const sockets = folder.join("runtime");
+  mkdirSync(sockets);
+  const env = { XDG_RUNTIME_DIR: sockets };
+  await using node = start(["sim", "--port", "0", "--symbols", "BTCUSDT", "--data", data], { env });
+  await node.says(/Listening on/);
+  const [own = ""] = readdirSync(sockets);
+  rmSync(`${sockets}/${own}`, { recursive: true });
+  await eventually(() => isSocket(`${sockets}/${own}/sim.ipc`), BACK_WITHIN_MS, "the socket to be bound anew");
+  expect(statSync(`${sockets}/${own}`).mode & 0o777).toBe(0o700);
+  const heard = await fabric(["tail", "telemetry.health.", "-c", "1", "--json", "--data", data], { env });
+  expect(JSON.parse(heard.out)).toMatchObject({ node: "sim", state: "running" });
+  expect(await node.stop()).toBe(0);
+});
+
 test("Invariant 10 (any node at any time): a run folder that vanishes in the middle of a node's start is made anew", async () => {
   using folder = tempFolder();
   const place = dataFolder(folder.join("data"));

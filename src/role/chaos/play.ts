@@ -6,6 +6,7 @@ import { exchangeTimeOf, readSimState } from "../../feed/sim/sim-state.ts";
 import { Actor, type Exit } from "./actor.ts";
 import { castOf, type Ports, SPEED, type Stage } from "./cast.ts";
 import type { Disk } from "./disk.ts";
+import { DiskHand } from "./disk-hand.ts";
 import { Ear } from "./ear.ts";
 import { FileHand, type Healing } from "./file-hand.ts";
 import { type Deed, diceOf, type Step, skewOf, type Victim } from "./plan.ts";
@@ -21,8 +22,6 @@ const CALM_AFTER_MS = 10_000;
 const DYING_MS = 5;
 /** Longest wait for a minute's close. */
 const MAX_CLOSE_WAIT_MS = 2000;
-/** A start that failed this soon after the disk was in trouble failed for it. */
-const DISK_ECHO_MS = 3000;
 const IO_EXIT = 74;
 
 /** A death that chaos did not cause. `excuse`: why it may be; null where it may not. */
@@ -49,13 +48,12 @@ export class Play {
   readonly facts: PlayFacts;
   readonly #wish: ChaosWish;
   readonly #stage: Stage;
-  readonly #disk: Disk | null;
+  readonly #diskHand: DiskHand;
   readonly #wires: Readonly<Record<"exchange" | "zmq", WireProxy>>;
   readonly #hand: FileHand;
   readonly #timers = new Set<Timer>();
   readonly #waiting = new Map<string, Timer>();
   readonly #restartMs = new Map<string, number>();
-  #diskTroubleMs = Number.NEGATIVE_INFINITY;
   #closing: Promise<void> | null = null;
   #over = false;
   #ending = false;
@@ -69,7 +67,11 @@ export class Play {
   ) {
     this.#wish = wish;
     this.#stage = stage;
-    this.#disk = disk;
+    this.#diskHand = new DiskHand(
+      disk,
+      (what) => this.#count(what),
+      (what) => this.facts.skipped.push(what),
+    );
     this.#wires = wires;
     this.ear = ear;
     const program = platform.selfCommand();
@@ -77,7 +79,7 @@ export class Play {
       (part) =>
         new Actor(part, program, { mark: stage.work, clock: platform.clock, onExit: (exit) => this.#onExit(exit) }),
     );
-    this.#hand = new FileHand(stage.data, this.actors, () => this.#disk?.troubled === true);
+    this.#hand = new FileHand(stage.data, this.actors, () => this.#diskHand.troubled);
     this.recovery = new Recovery({ ...stage, ear, exchangeNowMs: () => this.exchangeNowMs() });
     this.facts = {
       kills: {},
@@ -138,8 +140,7 @@ export class Play {
     this.#timers.clear();
     for (const timer of this.#waiting.values()) timer.cancel();
     this.#waiting.clear();
-    this.#disk?.free();
-    this.#disk?.unguard();
+    this.#diskHand.calm();
     for (const wire of Object.values(this.#wires)) wire.heal();
     for (const actor of this.actors) {
       actor.thaw();
@@ -163,6 +164,7 @@ export class Play {
     this.end();
     for (const actor of this.actors) actor.kill();
     await Promise.all(this.actors.map((actor) => actor.stop()));
+    this.#diskHand.calm();
     this.recovery.close();
     this.#hand.close();
     await this.ear[Symbol.asyncDispose]();
@@ -201,7 +203,7 @@ export class Play {
         this.#wires[step.wire].hurt(step.how, step.forMs, step.delayMs);
         break;
       case "disk":
-        this.#hurtDisk(step);
+        this.#diskHand.hurt(step);
         break;
       case "file":
         if (this.#hand.hurt(step)) this.#count(`file.${step.fault}`);
@@ -247,29 +249,6 @@ export class Play {
     this.#later(forMs, () => actor.thaw());
   }
 
-  #hurtDisk(deed: Extract<Deed, { kind: "disk" }>): void {
-    const disk = this.#disk;
-    if (disk === null || disk.troubled) return;
-    if (deed.fault === "full") {
-      disk.fill();
-      this.#count("disk.full");
-      this.#later(deed.forMs, () => this.#calmDisk(() => disk.free()));
-      return;
-    }
-    const refusal = disk.guard(deed.folder);
-    if (refusal !== null) {
-      this.facts.skipped.push(`a read-only ${deed.folder}: ${refusal}`);
-      return;
-    }
-    this.#count(`disk.read-only.${deed.folder}`);
-    this.#later(deed.forMs, () => this.#calmDisk(() => disk.unguard()));
-  }
-
-  #calmDisk(calm: () => void): void {
-    calm();
-    this.#diskTroubleMs = platform.clock.monotonicMs();
-  }
-
   #second(node: string): void {
     const actor = this.actor(node);
     if (!actor || actor.held || actor.frozen || actor.pid === null || this.#hand.ranRecently) return;
@@ -300,8 +279,7 @@ export class Play {
 
   /** A node may refuse to start on a disk that cannot be written; nothing else may end it. */
   #excuse(exit: Exit): string | null {
-    const trouble = this.#disk?.troubled === true || platform.clock.monotonicMs() - this.#diskTroubleMs < DISK_ECHO_MS;
-    return trouble && exit.code === IO_EXIT ? "the disk could not be written" : null;
+    return this.#diskHand.troubledRecently && exit.code === IO_EXIT ? "the disk could not be written" : null;
   }
 
   #startLater(actor: Actor, delayMs: number, skew: string | null): void {
