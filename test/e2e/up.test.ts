@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { processesOf, Up } from "../slow/support-up.ts";
 import { eventually } from "../support/eventually.ts";
@@ -30,6 +30,31 @@ describe.skipIf(process.platform !== "linux")("fabric up", () => {
     expect(firstCandleMs).toBeLessThan(10_000);
     expect(leftovers(folder.path)).toEqual([]);
   }, 40_000);
+
+  test("Invariant 10 (any node at any time): goes on where its run folder is deleted, and a second up on the folder stays refused (77)", async () => {
+    using folder = tempFolder();
+    const run = join(folder.path, "run");
+    await using up = Up.start(folder.path, MARKET);
+    await up.firstCandle("BTCUSDT");
+    await eventually(() => up.nodes().size === 5);
+    const nodes = up.nodes();
+    rmSync(run, { recursive: true });
+    const alive = async () => JSON.parse((await fabric(["status", "--json", "--data", folder.path])).out).length === 5;
+    await eventually(alive, 15_000, "five nodes to be found again");
+    await eventually(() => existsSync(join(run, "up.lock")));
+    const second = await fabric(["up", "--data", folder.path, "--port", "0", "--for", "1s"]);
+    expect([second.code, second.err]).toEqual([77, expect.stringContaining("another fabric up runs on")]);
+    const newest = (await up.candles("BTCUSDT")).at(-1)?.openTime ?? 0;
+    await up.until(
+      async () => ((await up.candles("BTCUSDT")).at(-1)?.openTime ?? 0) > newest,
+      15_000,
+      "candles to come",
+    );
+    expect(up.nodes()).toEqual(nodes);
+    up.signalGroup("SIGINT");
+    expect(await up.ended).toBe(0);
+    expect(leftovers(folder.path)).toEqual([]);
+  }, 60_000);
 
   test("continues the same market: its time stands while up is down, and nothing is missing or twice", async () => {
     using folder = tempFolder();

@@ -1,13 +1,12 @@
 import { basename, resolve } from "node:path";
 import { platform } from "#platform";
-import { FabricError } from "../../core/errors.ts";
 import { resumeSimState } from "../../feed/sim/sim-state.ts";
 import { DEFAULT_START_MS } from "../../feed/sim/truth.ts";
-import { dataFolder, prepareDataFolder } from "../lifecycle/data-folder.ts";
-import { takeNameLock } from "../lifecycle/name-lock.ts";
+import { dataFolder } from "../lifecycle/data-folder.ts";
 import { aborted, stopSignal } from "../lifecycle/stop-signal.ts";
 import { Child } from "./child.ts";
 import { type MarketWish, rememberMarket } from "./market-memory.ts";
+import { otherUp, takeUpLock } from "./up-lock.ts";
 
 export interface UpOptions extends MarketWish {
   readonly data: string | undefined;
@@ -28,32 +27,31 @@ const STOP_WITHIN_MS = 4500;
  */
 export async function runUp(options: UpOptions): Promise<number> {
   const folder = dataFolder(options.data);
-  prepareDataFolder(folder, platform.files);
-  const lock = takeNameLock(folder.run, "up", platform.openSqlite);
-  if (!lock)
-    throw new FabricError(
-      "refused",
-      `Cannot start: another fabric up runs on ${folder.path}; stop it, or choose another --data`,
-    );
-  try {
-    const port = await freePort(options.host, options.port);
-    const market = rememberMarket(folder.path, platform.files, options);
-    resumeSimState(folder.path, { ...market, startMs: DEFAULT_START_MS }, platform);
-    using stop = stopSignal();
-    const children = childrenOf({ ...options, port }, folder.path, market);
-    const limit = options.forMs === null ? null : platform.timers.after(options.forMs, () => stop.stop("time is up"));
-    say("up", `the market of seed ${market.seed} at ${market.speed} times real speed: ${market.symbols.join(", ")}`);
-    say("up", `data in ${folder.path}, paper trading`);
-    for (const child of children) child.start();
-    say("up", `dashboard: http://${hostText(options.host)}:${port}/`);
-    await aborted(stop.signal);
-    limit?.cancel();
-    say("up", `stopping (${String(stop.signal.reason)})`);
-    await stopAll(children);
-    return children.find((child) => child.finalExit !== null)?.finalExit ?? 0;
-  } finally {
-    lock.release();
-  }
+  using lock = takeUpLock(folder);
+  const port = await freePort(options.host, options.port);
+  const market = rememberMarket(folder.path, platform.files, options);
+  resumeSimState(folder.path, { ...market, startMs: DEFAULT_START_MS }, platform);
+  using stop = stopSignal();
+  const children = childrenOf({ ...options, port }, folder.path, market);
+  const limit = options.forMs === null ? null : platform.timers.after(options.forMs, () => stop.stop("time is up"));
+  let isLost = false;
+  lock.keep(
+    () => {
+      isLost = true;
+      stop.stop("another fabric up took the folder while its run folder was gone");
+    },
+    (line) => say("up", line),
+  );
+  say("up", `the market of seed ${market.seed} at ${market.speed} times real speed: ${market.symbols.join(", ")}`);
+  say("up", `data in ${folder.path}, paper trading`);
+  for (const child of children) child.start();
+  say("up", `dashboard: http://${hostText(options.host)}:${port}/`);
+  await aborted(stop.signal);
+  limit?.cancel();
+  say("up", `stopping (${String(stop.signal.reason)})`);
+  await stopAll(children);
+  if (isLost) throw otherUp(folder);
+  return children.find((child) => child.finalExit !== null)?.finalExit ?? 0;
 }
 
 /** In the order in which they are stopped: who trades first, who shows last. */
