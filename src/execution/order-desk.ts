@@ -1,5 +1,4 @@
 import type { Clock, Log, Timer, Timers } from "../core/env.ts";
-import { messageOf } from "../core/errors.ts";
 import type { Broker, BrokerReport } from "./broker.ts";
 import { lookUpOrder, submitOrder } from "./broker-calls.ts";
 import { DeskCounts } from "./desk-counts.ts";
@@ -327,7 +326,6 @@ export class OrderDesk {
   #stop(error: unknown): void {
     if (this.#fault !== null || this.#closed) return;
     this.#fault = error;
-    this.#deps.log.error(`Orders have stopped: ${messageOf(error)}`);
     this.#deps.onFault(error);
   }
 

@@ -184,9 +184,8 @@ export class RunnerCore {
     this.#reconciler.close();
     const limit = Promise.withResolvers<void>();
     const timer = this.#deps.timers.after(CLOSE_LIMIT_MS, limit.resolve);
-    const idle = this.#handler.desk.idle().catch((error: unknown) => {
-      this.#deps.log.warn(`Orders were not finished: ${messageOf(error)}`);
-    });
+    // What stopped the desk was told when it did.
+    const idle = this.#handler.desk.idle().catch(() => undefined);
     await Promise.race([idle, limit.promise]);
     timer.cancel();
     this.#handler.desk.close();
