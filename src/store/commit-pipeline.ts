@@ -78,6 +78,7 @@ export class CommitPipeline {
   #sealsSinceMerge = 0;
   #healing: Promise<void> | null = null;
   readonly #drained: (() => void)[] = [];
+  readonly #committed: (() => void)[] = [];
   #counts = { committedBatches: 0, failedCommits: 0, failedSeals: 0, failedCompactions: 0, refused: 0 };
 
   constructor(options: CommitPipelineOptions, deps: CommitPipelineDeps) {
@@ -139,6 +140,15 @@ export class CommitPipeline {
   }
 
   /**
+   * Resolves when nothing waits to be committed, sealed or not: a folder that cannot be published to holds up nothing else. While
+   * the store is stalled, not before it recovers, or `close`.
+   */
+  committed(): Promise<void> {
+    if (this.#waiting.length === 0) return Promise.resolve();
+    return new Promise<void>((resolve) => this.#committed.push(resolve));
+  }
+
+  /**
    * Takes no more batches, commits what waits (ending at the first that fails), and gives the batches that are not in the store.
    * It does not close the writer. Idempotent.
    */
@@ -176,7 +186,7 @@ export class CommitPipeline {
       if (isCommit || this.#waiting.length === 0) await this.#rest(failures, !isCommit);
     }
     this.#isRunning = false;
-    for (const resolve of this.#drained.splice(0)) resolve();
+    for (const resolve of [...this.#drained.splice(0), ...this.#committed.splice(0)]) resolve();
     if (!this.#isClosing) this.#idleTimer = this.#deps.timers.after(IDLE_MS, () => this.#merge());
   }
 
@@ -197,6 +207,7 @@ export class CommitPipeline {
     this.#counts.committedBatches++;
     this.#unsealed++;
     if (this.#state.kind === "stalled") this.#enter({ kind: "writable" });
+    if (this.#waiting.length === 0) for (const resolve of this.#committed.splice(0)) resolve();
     return true;
   }
 

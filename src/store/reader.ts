@@ -150,7 +150,7 @@ class SegmentReader implements StoreReader {
     if (segments.length === 0) return [];
     const proveAgain = await this.#proof.prove(segments);
     const rows = await read(segments.map((segment) => `${this.#segmentsFolder}/${segment.file}`));
-    proveAgain();
+    await proveAgain();
     return rows;
   }
 }

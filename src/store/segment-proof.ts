@@ -47,33 +47,43 @@ export class SegmentProof {
    * Proves the files of a read, and gives what is to be called once they have been read: it throws where one changed meanwhile.
    * Either fails with FabricError "missing-input" where a file is gone, "unavailable" where it is not what was published.
    */
-  async prove(segments: readonly Segment[]): Promise<() => void> {
-    const proven: Known[] = [];
-    let bytes = 0;
-    for (const segment of segments) {
+  async prove(segments: readonly Segment[]): Promise<() => Promise<void>> {
+    const proven = await this.#inTurns(segments, (segment) => {
       const { modifiedMs } = this.#stat(segment);
       const known = this.#known.get(segment.file);
-      if (known?.lasting && known.modifiedMs === modifiedMs) {
-        proven.push(known);
-        continue;
-      }
-      proven.push(this.#hash(segment, modifiedMs));
-      bytes += segment.bytes;
+      if (known?.lasting && known.modifiedMs === modifiedMs) return { known, hashed: false };
+      return { known: this.#hash(segment, modifiedMs), hashed: true };
+    });
+    this.#forgetOldest(segments.length);
+    return async () => {
+      await this.#inTurns(segments, (segment, index) => {
+        const { modifiedMs } = this.#stat(segment);
+        const before = proven[index];
+        if (before?.modifiedMs !== modifiedMs)
+          throw damaged(this.#folder, segment, "no longer what it was when the read began");
+        return before.lasting
+          ? { known: before, hashed: false }
+          : { known: this.#hash(segment, modifiedMs), hashed: true };
+      });
+    };
+  }
+
+  /** Looks at each file, with a turn of the event loop after so many bytes hashed. */
+  async #inTurns(
+    segments: readonly Segment[],
+    look: (segment: Segment, index: number) => { readonly known: Known; readonly hashed: boolean },
+  ): Promise<readonly Known[]> {
+    const found: Known[] = [];
+    let bytes = 0;
+    for (const [index, segment] of segments.entries()) {
+      const { known, hashed } = look(segment, index);
+      found.push(known);
+      if (hashed) bytes += segment.bytes;
       if (bytes < BYTES_PER_TURN) continue;
       bytes = 0;
       await new Promise<void>((resolve) => this.#deps.timers.after(0, resolve));
     }
-    this.#forgetOldest(segments.length);
-    return () => {
-      for (const [index, segment] of segments.entries()) this.#proveAgain(segment, proven[index]);
-    };
-  }
-
-  #proveAgain(segment: Segment, before: Known | undefined): void {
-    const { modifiedMs } = this.#stat(segment);
-    if (before?.modifiedMs !== modifiedMs)
-      throw damaged(this.#folder, segment, "no longer what it was when the read began");
-    if (!before.lasting) this.#hash(segment, modifiedMs);
+    return found;
   }
 
   #forgetOldest(atHand: number): void {

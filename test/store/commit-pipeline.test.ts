@@ -152,6 +152,19 @@ test("A seal that fails holds up neither commits nor publishing, and is made up 
   await writer.close();
 });
 
+test("What waits to be committed is committed, and said to be, while nothing can be sealed", async () => {
+  using folder = tempFolder();
+  const writer = await openWriter(folder.path);
+  const pipeline = pipelineOn(troubled(writer, (call) => (call === "seal" ? "read-only" : null), []));
+  await pipeline.committed();
+  for (let minute = 0; minute < 3; minute++) pipeline.offer(batch([candle("BTCUSDT", minute)]));
+  await pipeline.committed();
+  expect(writer.commitSeq).toBe(3);
+  await eventually(() => pipeline.sealFailure === "read-only");
+  await pipeline.close();
+  await writer.close();
+});
+
 test("A seal that goes on failing is told once for each reason, whatever file it names, and as `sealFailure` until it works", async () => {
   using folder = tempFolder();
   const writer = await openWriter(folder.path);

@@ -14,9 +14,10 @@ const PATIENCE_MS = 250;
 export interface NameLock {
   /**
    * Looks whether the locked file is still the one at the path, and locks the one that is there where it is not: somebody
-   * deleted it, and a second node could lock a fresh one. "taken": another process has. Throws "io".
+   * deleted it, and a second node could lock a fresh one. "taken": another process has. Blocks for up to a quarter of a second
+   * where it is taken, not at all where the caller knows that already. Throws "io".
    */
-  renew(): "held" | "renewed" | "taken";
+  renew(knownTaken: boolean): "held" | "renewed" | "taken";
   release(): void;
 }
 
@@ -26,9 +27,9 @@ export function takeNameLock(runFolder: string, name: string, openSqlite: OpenSq
   let locked = lockFile(path, openSqlite, PATIENCE_MS);
   if (locked === null) return null;
   return {
-    renew() {
+    renew(knownTaken) {
       if (locked?.isInPlace() === true) return "held";
-      const fresh = lockFile(path, openSqlite, PATIENCE_MS);
+      const fresh = lockFile(path, openSqlite, knownTaken ? 0 : PATIENCE_MS);
       if (fresh === null) return "taken";
       locked?.release();
       locked = fresh;

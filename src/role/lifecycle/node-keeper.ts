@@ -102,7 +102,7 @@ export class NodeKeeper implements Disposable {
       mended.push(folder);
     }
     if (sockets !== run) checkPrivateFolder(sockets);
-    const held = lock.renew();
+    const held = lock.renew(this.#nameLost);
     if (held === "taken") {
       this.#loseName();
       return mended;

@@ -140,9 +140,9 @@ export class MarketCore {
     return answer;
   }
 
-  /** After a stall: what is queued goes in first; then the feed starts anew from the store's heads. */
+  /** After a stall: what is queued is committed first (sealed or not); then the feed starts anew from the store's heads. */
   async #resume(): Promise<void> {
-    await this.#pipeline.drain();
+    await this.#pipeline.committed();
     if (this.#ingest.state().phase !== "paused") return;
     this.#ingest.resume(this.#deps.writer.heads, this.#deps.writer.closedThrough);
     this.#deps.log.info("Ingesting again; what was missed comes from the venue");

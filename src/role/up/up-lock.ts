@@ -21,7 +21,7 @@ export function takeUpLock(folder: DataFolder): UpLock {
   const look = (lost: () => void, say: (line: string) => void) => {
     try {
       platform.files.makeFolder(folder.run);
-      if (lock.renew() !== "taken") return;
+      if (lock.renew(false) !== "taken") return;
       timer?.cancel();
       lost();
     } catch (error) {
