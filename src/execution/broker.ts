@@ -52,6 +52,11 @@ export interface BrokerReport {
   readonly reason: string | null;
   /** Those of this report alone. */
   readonly fills: readonly BrokerFill[];
+  /**
+   * How much of the order was filled in all by then, decimal string; absent where it is not told. An end is believed only where
+   * the fills told add up to it: a report may have been lost.
+   */
+  readonly filled?: string;
 }
 
 /** The account as the venue tells it, for the reconciliation at start. */

@@ -111,7 +111,8 @@ export class OrderDesk {
   /** Takes what the broker says of an order; false where the journal does not know it. Throws JournalHalted, TradingHalt. */
   learn(clientOrderId: string, news: OrderNews): boolean {
     const taken = this.#news.take(clientOrderId, news);
-    const intent = taken === "changed" ? this.#deps.ledger.find(clientOrderId) : null;
+    const tells = taken === "changed" || (taken === "nothing-new" && news.status !== "open");
+    const intent = tells ? this.#deps.ledger.find(clientOrderId) : null;
     if (intent && !isFinal(intent.status)) {
       // What is open, open again, or not told in full, is to be asked for.
       this.#askSoon(intent.symbol);
@@ -224,7 +225,7 @@ export class OrderDesk {
   /** The venue refused it, unless a push has told otherwise meanwhile: then the look-up decides. */
   #refused(intent: IntentRow, reason: string): void {
     const now = this.#deps.ledger.find(intent.clientOrderId)?.status;
-    if (now === "unknown") this.learn(intent.clientOrderId, { status: "rejected", reason, fills: [], whole: false });
+    if (now === "unknown") this.learn(intent.clientOrderId, { status: "rejected", reason, fills: [], whole: true });
     else
       this.#deps.log.warn(`The venue refused order ${intent.clientOrderId}, which it had told to be ${now}: ${reason}`);
   }

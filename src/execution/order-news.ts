@@ -11,6 +11,8 @@ export interface OrderNews {
   readonly fills: readonly BrokerFill[];
   /** The fills are all of the order's so far, so that the status is the last word of it. */
   readonly whole: boolean;
+  /** How much was filled in all by then, decimal string; absent where it is not told. */
+  readonly filled?: string;
 }
 
 /** What the journal holds of the order. */
@@ -56,8 +58,12 @@ export function isFinal(status: OrderStatus): boolean {
  *   less            open                      pending unknown open lost expired   open
  *   less            filled, its last word     any                        filled (the venue counts it as done)
  *   less            filled, not all told      pending unknown open lost expired   open (a look-up brings the rest)
- *   less            rejected                  pending unknown open lost expired   rejected (what was filled stays)
+ *   less            rejected, all told        pending unknown open lost expired   rejected (what was filled stays)
+ *   less            rejected, not all told    pending unknown open lost expired   open (a look-up brings the rest, and the end)
  *   less            open, rejected            filled rejected            as it stands
+ *
+ * All is told where the news has every fill (a look-up, a refusal), or where what is known adds up to what it says was filled: a
+ * push tells its own fill alone, and the ones before it may have been lost.
  *
  * Throws TradingHalt where a fill is of another order, more than the order, not a number, or told before with other figures,
  * and where the order was refused here and never sent.
@@ -83,16 +89,17 @@ export function weighNews(known: KnownOrder, news: OrderNews): NewsVerdict {
   }
   if (intent.refusal !== null && (fresh.size > 0 || news.status !== "rejected"))
     throw contradiction(intent, `an order ${news.status}, which was refused here (${intent.refusal}) and never sent`);
-  const status = statusAfter(intent.status, news, filled.eq(intent.quantity));
+  const status = statusAfter(intent.status, news, filled, filled.eq(intent.quantity));
   const late = isFinal(intent.status) && (fresh.size > 0 || !isFinal(status));
   return { status, fresh: [...fresh.values()], repeated, late };
 }
 
-function statusAfter(now: OrderStatus, news: OrderNews, isWhole: boolean): OrderStatus {
+function statusAfter(now: OrderStatus, news: OrderNews, filled: DecimalValue, isWhole: boolean): OrderStatus {
   if (isWhole) return "filled";
   if (news.status === "filled" && news.whole) return "filled";
   if (now === "filled" || now === "rejected") return now;
-  return news.status === "rejected" ? "rejected" : "open";
+  const isAllTold = news.whole || (news.filled !== undefined && plain(news.filled)?.eq(filled) === true);
+  return news.status === "rejected" && isAllTold ? "rejected" : "open";
 }
 
 function checkFill(intent: IntentRow, fill: BrokerFill, before: BrokerFill | FillRow | null): void {

@@ -118,6 +118,30 @@ describe("What a venue pushes", () => {
     await core.close();
   });
 
+  test("Invariant 5 (decide once, intent before order): an end pushed without the fills before it is looked up, not believed", async () => {
+    using folder = tempFolder();
+    const venue = new Venue();
+    // The answer is lost, 0.6 of 1 is filled, the report of that is lost, too, and then comes: expired.
+    venue.submit = (order) => {
+      venue.submits++;
+      venue.fill(venue.take({ ...order, quantity: "0.6" }, 1));
+      return Promise.resolve({ type: "unknown", reason: "answer lost" });
+    };
+    venue.lookup = () => {
+      venue.lookups++;
+      const fills = [...(venue.orders[0]?.fills ?? [])];
+      return Promise.resolve({ type: "found", status: "rejected", reason: "EXPIRED", fills });
+    };
+    const { core, upTo, time } = await startedSession({ folder: folder.path, broker: venue, strategy: once });
+    await upTo(1);
+    const clientOrderId = venue.orders[0]?.clientOrderId ?? "";
+    venue.push({ clientOrderId, status: "rejected", reason: "EXPIRED", fills: [], filled: "0.6" });
+    expect(statuses(folder.path)).toEqual(["open"]);
+    await time.by(1000);
+    expect([statuses(folder.path), venue.lookups, core.positions()[0]?.quantity]).toEqual([["rejected"], 1, "0.6"]);
+    await core.close();
+  });
+
   test("of an order given up as lost brings it back, late, and its fill counts", async () => {
     using folder = tempFolder();
     const venue = new Venue();

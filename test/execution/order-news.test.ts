@@ -75,15 +75,25 @@ describe("What news make of an order", () => {
       "filled",
       false,
     ],
-    ["unknown", "rejected", { status: "rejected" }, "rejected", false],
-    ["open", "rejected after half", { status: "rejected", fills: [fill("a", "1")] }, "rejected", false],
+    ["unknown", "refused, all told", { status: "rejected", whole: true }, "rejected", false],
+    ["unknown", "ended with nothing filled", { status: "rejected", filled: "0.00" }, "rejected", false],
+    ["unknown", "ended, not said after how much", { status: "rejected" }, "open", false],
+    ["unknown", "ended after half, which was not told", { status: "rejected", filled: "1" }, "open", false],
+    [
+      "open",
+      "ended after half, which it tells",
+      { status: "rejected", fills: [fill("a", "1")], filled: "1.0" },
+      "rejected",
+      false,
+    ],
+    ["open", "ended after half, and a half is not all", { status: "rejected", fills: [fill("a", "1")] }, "open", false],
     ["rejected", "an older open", { status: "open" }, "rejected", false],
     ["rejected", "a late half", { status: "open", fills: [fill("a", "1")] }, "rejected", true],
     ["rejected", "all of it filled after all", { status: "filled", fills: [fill("a", "2")] }, "filled", true],
     ["filled", "an older open", { status: "open" }, "filled", false],
     ["lost", "open after all", { status: "open" }, "open", true],
     ["lost", "filled after all", { status: "filled", fills: [fill("a", "2")] }, "filled", true],
-    ["lost", "rejected after all", { status: "rejected" }, "rejected", false],
+    ["lost", "rejected after all", { status: "rejected", filled: "0" }, "rejected", false],
     ["expired", "open, though it was called busy", { status: "open" }, "open", true],
   ];
   for (const [status, what, news, expected, late] of rows) {
@@ -115,12 +125,16 @@ describe("What news make of an order", () => {
     const reports: readonly Partial<OrderNews>[] = [
       { status: "open", fills: [fill("a", "0.5")] },
       { status: "open", fills: [fill("b", "0.7")] },
-      { status: "rejected", reason: "EXPIRED" },
+      { status: "rejected", reason: "EXPIRED", filled: "1.2" },
     ];
+    const whole = reports.flatMap(({ fills }) => fills ?? []);
     fc.assert(
       fc.property(fc.shuffledSubarray([...reports, ...reports], { minLength: 6 }), (order) => {
         const book = new Book("unknown");
         for (const news of order) book.tell(news);
+        expect(["open", "rejected"]).toContain(book.now.status);
+        // The look-up that an order which is not final gets.
+        book.tell({ status: "rejected", reason: "EXPIRED", fills: whole, whole: true });
         expect([book.now.status, book.filled]).toEqual(["rejected", "1.2"]);
       }),
     );

@@ -9,7 +9,7 @@ import type {
   LookupOutcome,
   SubmitOutcome,
 } from "../broker.ts";
-import { decimal } from "../decimal.ts";
+import { type DecimalValue, decimal } from "../decimal.ts";
 import { readAccount } from "./account-reader.ts";
 import { CommissionDesk } from "./commission.ts";
 import type { VenueEndpoint } from "./endpoint.ts";
@@ -67,6 +67,12 @@ export function openBinanceBroker(options: BinanceBrokerOptions, deps: BinanceBr
   return new SpotBroker(options, deps);
 }
 
+interface Watched {
+  readonly order: BrokerOrder;
+  readonly sinceMs: number;
+  readonly told: Map<string, string>;
+}
+
 class SpotBroker implements BinanceBroker {
   readonly mode = "live";
   readonly catchesUp = false;
@@ -76,8 +82,8 @@ class SpotBroker implements BinanceBroker {
   readonly #fees: CommissionDesk;
   readonly #calls: OrderCalls;
   readonly #stream: UserStream;
-  /** With the monotonic time of their last submit. */
-  readonly #watched = new Map<string, { readonly order: BrokerOrder; readonly sinceMs: number }>();
+  /** With the monotonic time of their last submit, and what was told to be filled of them, by fill. */
+  readonly #watched = new Map<string, Watched>();
   #unwatched = 0;
   #unreadable = 0;
   #listener: ((report: BrokerReport) => void) | null = null;
@@ -130,7 +136,7 @@ class SpotBroker implements BinanceBroker {
     const nowMs = this.#deps.clock.monotonicMs();
     const outcome = await this.#calls.submit(order, nowMs);
     if (outcome.type === "unknown" || (outcome.type === "accepted" && !isWhole(order, outcome.fills)))
-      this.#watch(order, nowMs);
+      this.#watch(order, nowMs, outcome.type === "accepted" ? outcome.fills : []);
     return outcome;
   }
 
@@ -160,13 +166,22 @@ class SpotBroker implements BinanceBroker {
     return Promise.resolve();
   }
 
-  #watch(order: BrokerOrder, sinceMs: number): void {
+  #watch(order: BrokerOrder, sinceMs: number, fills: readonly BrokerFill[]): void {
     this.#watched.delete(order.clientOrderId);
-    this.#watched.set(order.clientOrderId, { order, sinceMs });
+    this.#watched.set(order.clientOrderId, { order, sinceMs, told: new Map() });
+    this.#noteTold(order.clientOrderId, fills, null);
     const oldest = this.#watched.keys().next().value;
     if (this.#watched.size <= MAX_WATCHED || oldest === undefined) return;
     this.#watched.delete(oldest);
     this.#unwatched++;
+  }
+
+  /** What is told of a watched order; one that ended is watched until its fills add up to `endedAt`, what was filled in all. */
+  #noteTold(clientOrderId: string, fills: readonly BrokerFill[], endedAt: string | null): void {
+    const watched = this.#watched.get(clientOrderId);
+    if (!watched) return;
+    for (const { fillId, quantity } of fills) watched.told.set(fillId, quantity);
+    if (endedAt !== null && sumOf([...watched.told.values()]).eq(endedAt)) this.#watched.delete(clientOrderId);
   }
 
   /** A report whose fill cannot be told now (its symbol's rules, or a price for its fee) is left to the desk's look-ups. */
@@ -174,8 +189,7 @@ class SpotBroker implements BinanceBroker {
     try {
       const report = readReport(event);
       if (!report) return;
-      const { symbol, clientOrderId, status, reason, workingTimeMs, trade } = report;
-      if (status !== "open") this.#watched.delete(clientOrderId);
+      const { symbol, clientOrderId, status, reason, workingTimeMs, filled, trade } = report;
       let fills: readonly BrokerFill[] = [];
       if (trade) {
         const answer = await this.#rules.rulesOf(symbol);
@@ -183,7 +197,8 @@ class SpotBroker implements BinanceBroker {
         const context = { symbol, clientOrderId, workingTimeMs, rules: answer.rules, fees: this.#fees };
         fills = [await reportedFill(trade, context)];
       }
-      this.#listener?.({ clientOrderId, status, reason, fills });
+      this.#noteTold(clientOrderId, fills, status === "open" ? null : filled);
+      this.#listener?.({ clientOrderId, status, reason, fills, filled });
     } catch (error) {
       this.#unreadable++;
       if (this.#unreadable === 1)
@@ -198,7 +213,8 @@ class SpotBroker implements BinanceBroker {
       const outcome = await this.lookup(order);
       if (outcome.type === "found") {
         const { status, reason, fills } = outcome;
-        this.#listener?.({ clientOrderId, status, reason, fills });
+        const filled = sumOf(fills.map(({ quantity }) => quantity)).toFixed();
+        this.#listener?.({ clientOrderId, status, reason, fills, filled });
       }
       const age = (this.#deps.clock.monotonicMs() - sinceMs) * this.#rest.venueClock.speed;
       if (outcome.type === "not-found" && age > this.validityWindowMs) this.#watched.delete(clientOrderId);
@@ -207,5 +223,9 @@ class SpotBroker implements BinanceBroker {
 }
 
 function isWhole({ quantity }: BrokerOrder, fills: readonly BrokerFill[]): boolean {
-  return fills.reduce((sum, fill) => sum.plus(fill.quantity), decimal("0")).eq(quantity);
+  return sumOf(fills.map((fill) => fill.quantity)).eq(quantity);
+}
+
+function sumOf(quantities: readonly string[]): DecimalValue {
+  return quantities.reduce((sum, quantity) => sum.plus(quantity), decimal("0"));
 }

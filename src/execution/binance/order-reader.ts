@@ -101,6 +101,8 @@ export interface RawReport {
   readonly status: BrokerReport["status"];
   readonly reason: string | null;
   readonly workingTimeMs: number;
+  /** Filled of the order in all by then. */
+  readonly filled: string;
   readonly trade: RawTrade | null;
 }
 
@@ -116,6 +118,7 @@ export function readReport(event: Row): RawReport | null {
     status,
     reason: status === "rejected" ? endText(textOf(event, "X"), event.r === "NONE" ? event.eR : event.r) : null,
     workingTimeMs: wholeOf(event, typeof event.W === "number" ? "W" : "O"),
+    filled: decimalOf(event, "z"),
     trade: event.x === "TRADE" ? rawTrade(event, REPORT_FIELDS, wholeOf(event, "T")) : null,
   };
 }
