@@ -42,6 +42,7 @@ export class Actor {
   #exited: Promise<void> = Promise.resolve();
   #frozen = false;
   #doomed = false;
+  #killed = false;
   #startedMs = 0;
   #lastExit: Exit | null = null;
   starts = 0;
@@ -65,6 +66,11 @@ export class Actor {
   /** It was killed or asked to end, and its process is not gone yet. */
   get doomed(): boolean {
     return this.#doomed && this.#process !== null;
+  }
+
+  /** It runs, and nobody asked it to end. */
+  get living(): boolean {
+    return this.#process !== null && !this.#doomed;
   }
 
   get frozen(): boolean {
@@ -94,6 +100,7 @@ export class Actor {
     this.#process = child;
     this.#frozen = false;
     this.#doomed = false;
+    this.#killed = false;
     this.#startedMs = this.#deps.clock.monotonicMs();
     this.starts++;
     child.stdin?.on("error", () => undefined);
@@ -108,15 +115,16 @@ export class Actor {
     });
   }
 
-  /** kill -9, also of a frozen one; whether there was a process. */
+  /** kill -9, also of a frozen one; whether there was a process that was not killed already. */
   kill(): boolean {
-    if (this.#process === null) return false;
+    if (this.#process === null || this.#killed) return false;
     this.#doomed = true;
-    return this.#process.kill("SIGKILL");
+    this.#killed = this.#process.kill("SIGKILL");
+    return this.#killed;
   }
 
   freeze(): boolean {
-    if (this.#process === null || this.#frozen) return false;
+    if (this.#process === null || this.#doomed || this.#frozen) return false;
     this.#frozen = this.#process.kill("SIGSTOP");
     return this.#frozen;
   }

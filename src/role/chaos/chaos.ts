@@ -8,7 +8,7 @@ import { useEmbeddedLibzmq } from "../lifecycle/embedded-libzmq.ts";
 import { stopSignal } from "../lifecycle/stop-signal.ts";
 import type { Exit } from "./actor.ts";
 import { CONSUMERS, castOf, LIVE_RUNNER, RUNNERS, type Runner, type Stage, SYMBOLS, strategyText } from "./cast.ts";
-import { Disk, mountsBelow, possibleMounts } from "./disk.ts";
+import { Disk, possibleMounts } from "./disk.ts";
 import type { CaughtUp, Evidence, Verdict } from "./evidence.ts";
 import { claimGrounds, type Grounds, markGrounds, removeTree } from "./folder.ts";
 import { filesLeft, processesLeft, publishedRows, runnerEvidence, truthOf, verifyData } from "./gather.ts";
@@ -17,6 +17,7 @@ import { judgeMarket } from "./judge-market.ts";
 import { judgeNodes } from "./judge-nodes.ts";
 import { judgeTrading } from "./judge-trading.ts";
 import { judgeVenue } from "./judge-venue.ts";
+import { mountsOf } from "./mounts.ts";
 import { planOf } from "./plan.ts";
 import { Play } from "./play.ts";
 import { freePorts } from "./ports.ts";
@@ -78,7 +79,12 @@ class Chaos {
   constructor(options: ChaosOptions, grounds: Grounds) {
     this.#options = options;
     this.#grounds = grounds;
-    this.#janitor = new Janitor(grounds.work, possibleMounts(grounds.data));
+    this.#janitor = new Janitor({
+      work: grounds.work,
+      device: grounds.device,
+      sockets: grounds.sockets,
+      mounts: possibleMounts(grounds.data),
+    });
   }
 
   /** Null where it was stopped before there was a verdict. Whatever happens, nothing of it is left. */
@@ -92,8 +98,10 @@ class Chaos {
       await this.#play?.close();
       await this.#segments?.close();
       if (report?.ok !== true) this.#keepWords();
-      this.#disk?.close(report !== null && !(this.#grounds.temporary && report.ok));
+      const problem = this.#disk?.close(report !== null && !(this.#grounds.temporary && report.ok));
+      if (problem) say(problem);
       await this.#janitor.dismiss();
+      if (this.#grounds.sockets !== null) removeTree(this.#grounds.sockets);
     }
   }
 
@@ -101,7 +109,7 @@ class Chaos {
     const { data, work } = this.#grounds;
     const { seed, disk } = this.#options;
     if (disk.size > 0) {
-      const mounted = Disk.mount(data);
+      const mounted = Disk.mount(data, this.#grounds.device);
       if (typeof mounted === "string") this.#skip(mounted);
       else {
         this.#disk = mounted;
@@ -165,7 +173,7 @@ class Chaos {
     if (stop.aborted) return null;
     say("stopped; looking at what there is");
     // Before anything is looked at: a read-only look at a journal leaves SQLite's log files beside it.
-    const leftBehind = [...filesLeft(stage.data)];
+    const leftBehind = [stage.data, this.#grounds.sockets ?? []].flat().flatMap(filesLeft);
     const verify = await verifyData(stage.data);
     const { rows, gaps } = await publishedRows(stage.data);
     const runners = [];
@@ -174,8 +182,8 @@ class Chaos {
     const recovery = play.recovery.times();
     await play.close();
     leftBehind.push(...processesLeft(stage.work));
-    this.#disk?.close(true);
-    leftBehind.push(...mountsBelow(stage.data).map((mount) => `mount ${mount}`));
+    leftBehind.push(...[this.#disk?.close(true) ?? []].flat());
+    leftBehind.push(...mountsOf(this.#grounds.device).map((mount) => `mount ${mount}`));
     const evidence: Evidence = {
       symbols: SYMBOLS,
       rows,

@@ -5,6 +5,7 @@ import type { Deed } from "./plan.ts";
 
 /** A start that failed this soon after the disk was in trouble failed for it. */
 const ECHO_MS = 3000;
+const AGAIN_MS = 250;
 
 /** Fills the disk, makes folders of it read-only, and takes both back. Without a disk of its own it does nothing. */
 export class DiskHand {
@@ -47,11 +48,19 @@ export class DiskHand {
     this.#timer = platform.timers.after(deed.forMs, () => this.calm());
   }
 
+  /** What could not be taken back now is tried again until it is. */
   calm(): void {
     this.#timer?.cancel();
     if (!this.troubled) return;
     this.#disk?.free();
     this.#disk?.unguard();
     this.#calmedMs = platform.clock.monotonicMs();
+    if (this.troubled) this.#timer = platform.timers.after(AGAIN_MS, () => this.calm());
+  }
+
+  /** Takes back what can be; the disk's own end is not ours. */
+  close(): void {
+    this.calm();
+    this.#timer?.cancel();
   }
 }

@@ -1,6 +1,6 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { cpSync, lstatSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { platform } from "#platform";
 import { FabricError } from "../../core/errors.ts";
 import { liveNodes } from "../lifecycle/advertisement.ts";
@@ -16,6 +16,10 @@ export interface Grounds {
   readonly work: string;
   /** The data folder is removed at the end, too. */
   readonly temporary: boolean;
+  /** The name of this run's own device, where it mounts one. */
+  readonly device: string;
+  /** Where the nodes' sockets are, if the data folder's path is too long for them: this data folder's alone. Else null. */
+  readonly sockets: string | null;
 }
 
 /**
@@ -29,7 +33,14 @@ export function claimGrounds(given: string | undefined, seed: number): Grounds {
     if (given !== undefined) refuseRealData(data);
     if (platform.files.stat(data)) for (const name of platform.files.list(data)) removeTree(join(data, name));
     markGrounds(data, seed);
-    return { data, work, temporary: given === undefined };
+    const sockets = dirname(dataFolder(data).ipcEndpoint("any").slice("ipc://".length));
+    return {
+      data,
+      work,
+      temporary: given === undefined,
+      device: basename(work),
+      sockets: sockets === dataFolder(data).run ? null : sockets,
+    };
   } catch (error) {
     removeTree(work);
     throw error;
@@ -40,6 +51,24 @@ export function claimGrounds(given: string | undefined, seed: number): Grounds {
 export function markGrounds(data: string, seed: number): void {
   platform.files.makeFolder(data);
   platform.files.writeDurably(join(data, MARK), `${JSON.stringify({ chaos: true, seed })}\n`);
+}
+
+/** Copies folders and plain files; a socket, a pipe or a link says nothing of a run. Nothing is left of a copy that fails. */
+export function copyTree(from: string, to: string): void {
+  removeTree(to);
+  try {
+    cpSync(from, to, {
+      recursive: true,
+      preserveTimestamps: true,
+      filter: (path) => {
+        const stat = lstatSync(path, { throwIfNoEntry: false });
+        return path === from || stat?.isFile() === true || stat?.isDirectory() === true;
+      },
+    });
+  } catch (error) {
+    removeTree(to);
+    throw error;
+  }
 }
 
 export function removeTree(path: string): void {

@@ -88,9 +88,10 @@ export async function runnerEvidence(
   return { runner, found, undisturbed, positions };
 }
 
-/** Sockets, advertisements, temporary files and SQLite logs below the folder, which an orderly stop removes. */
-export function filesLeft(data: string): readonly string[] {
-  return readdirSync(data, { recursive: true, withFileTypes: true })
+/** Sockets, advertisements, temporary files and SQLite logs below a folder, which an orderly stop removes. */
+export function filesLeft(folder: string): readonly string[] {
+  if (!platform.files.stat(folder)) return [];
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
     .map((entry) => ({ entry, path: join(entry.parentPath, entry.name) }))
     .filter(
       ({ entry, path }) =>

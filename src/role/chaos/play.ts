@@ -164,7 +164,7 @@ export class Play {
     this.end();
     for (const actor of this.actors) actor.kill();
     await Promise.all(this.actors.map((actor) => actor.stop()));
-    this.#diskHand.calm();
+    this.#diskHand.close();
     this.recovery.close();
     this.#hand.close();
     await this.ear[Symbol.asyncDispose]();
@@ -251,7 +251,7 @@ export class Play {
 
   #second(node: string): void {
     const actor = this.actor(node);
-    if (!actor || actor.held || actor.frozen || actor.pid === null || this.#hand.ranRecently) return;
+    if (!actor || actor.held || actor.frozen || !actor.living || this.#hand.ranRecently) return;
     // Only one that is known to be up can be expected to hold its name.
     if (this.ear.health.get(node)?.pid !== actor.pid) return;
     void this.trySecond(actor);

@@ -31,10 +31,12 @@ export interface BridgeFacts {
   readonly handles: string[];
 }
 
-/** Starts a second node of the same words beside a living one; resolves once it is gone. */
+/** Starts a second node of the same words beside a living one; resolves once it is gone. Void at once where the first is dying. */
 export function trySecond(first: Actor, mark: string): Promise<SecondStart> {
   const pid = first.pid ?? 0;
   const expected = first.part.role === "market-data" ? 69 : 77;
+  // Its name is free in a moment: a second one would have it, and keep it from whoever comes next.
+  if (!first.living) return Promise.resolve({ node: first.name, expected, code: null, pid, said: "", void: true });
   // Without endpoints of its own: not a port in use must refuse it, but the name.
   const words = first.part.words.filter((word, at, all) => word !== "--publish" && all[at - 1] !== "--publish");
   const [program = "", ...self] = platform.selfCommand();
