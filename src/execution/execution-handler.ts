@@ -183,7 +183,10 @@ export class ExecutionHandler {
 
   /** An unknown clock makes a decision too old: better late than wrong. */
   #ageRefusal(bar: BarDecisions): Refused | null {
-    if (this.desk.age(bar.closedAtMs) === "young") return null;
+    const age = this.desk.age(bar.closedAtMs);
+    if (age === "young") return null;
+    if (age === "untold")
+      return { refusal: "age", reason: "the venue's clock is not known yet, so neither is its age" };
     return { refusal: "age", reason: `its candle closed over ${this.#options.maxDecisionAgeMs} ms ago` };
   }
 

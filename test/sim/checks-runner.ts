@@ -6,6 +6,7 @@ import { digestAfter, NO_DIGEST, orderIdOf } from "./model/hashes.ts";
 import { paperFill, scaled } from "./model/paper.ts";
 import { deliveryOf, type ModelRow } from "./model/row.ts";
 import type { RunnerSpec } from "./scenario.ts";
+import { holding } from "./sim-venue.ts";
 import { SIM_STRATEGIES, type SimStrategy } from "./strategies.ts";
 
 /** Wall ms after the last hurt from which on every decision is carried out. */
@@ -132,6 +133,11 @@ export class RunnerJudge {
   }
 }
 
+/** In hundred-millionths. */
+function units(quantity: string): number {
+  return Math.round(Number(quantity) * 100_000_000);
+}
+
 interface AccountModel {
   readonly held: string;
   before(row: ModelRow): void;
@@ -155,7 +161,7 @@ class PaperModel implements AccountModel {
   }
 
   get held(): string {
-    return String(this.#held / 10_000);
+    return String(this.#held / 100_000_000);
   }
 
   before(row: ModelRow): void {
@@ -173,7 +179,7 @@ class PaperModel implements AccountModel {
         this.#judge.fail(
           `fill ${this.#at - 1} of ${this.#symbol} is ${JSON.stringify(fill)}, due was ${order.id} at ${row.openTime} for ${due.price}`,
         );
-      this.#held += (order.side === "buy" ? 1 : -1) * Math.round(Number(order.quantity) * 10_000);
+      this.#held += (order.side === "buy" ? 1 : -1) * units(order.quantity);
     }
     this.#open = [];
   }
@@ -205,12 +211,12 @@ class SeenFills implements AccountModel {
   }
 
   get held(): string {
-    return String(this.#held / 10_000);
+    return String(this.#held / 100_000_000);
   }
 
   before(row: ModelRow): void {
     for (let fill = this.#fills[this.#at]; fill && fill.candleOpenTime <= row.openTime; fill = this.#fills[++this.#at])
-      this.#held += (fill.side === "buy" ? 1 : -1) * Math.round(Number(fill.quantity) * 10_000);
+      this.#held += (fill.side === "buy" ? 1 : -1) * units(fill.quantity) - units(fill.baseFee);
   }
 
   after(): void {}
@@ -266,6 +272,7 @@ export function judgeAccount(machine: Machine, spec: RunnerSpec, journal: Journa
         ? order.fills.map((fill) => fill.fillId)
         : [],
     );
+    judgeHolding(machine, spec, journal, symbol);
     world.check(
       5,
       new Set(journaled).size === journaled.length,
@@ -308,5 +315,19 @@ export function judgeBeginning(machine: Machine, spec: RunnerSpec, journal: Jour
     4,
     watch.beginnings.has(Number(startSeq)),
     () => `${spec.name} began at row ${startSeq}, the end of no manifest`,
+  );
+}
+
+/** Where every order is final, what the journal holds of a symbol is what the account holds. */
+function judgeHolding(machine: Machine, spec: RunnerSpec, journal: JournalView, symbol: string): void {
+  if (journal.activeCount(symbol) > 0) return;
+  let held = 0;
+  for (const fill of journal.fills(symbol))
+    held += (fill.side === "buy" ? 1 : -1) * units(fill.quantity) - units(fill.baseFee);
+  const real = units(holding(machine.account(spec.name), symbol));
+  machine.world.check(
+    5,
+    held === real,
+    () => `${spec.name}: the journal holds ${held} of ${symbol}, the account ${real}`,
   );
 }

@@ -20,6 +20,7 @@ export interface FillView {
   readonly price: string;
   readonly quantity: string;
   readonly fee: string;
+  readonly baseFee: string;
 }
 
 export interface CursorView {
@@ -88,6 +89,7 @@ export class JournalView {
       price: String(row.price),
       quantity: String(row.quantity),
       fee: String(row.fee),
+      baseFee: String(row.base_fee ?? "0"),
     }));
   }
 }

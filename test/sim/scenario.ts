@@ -36,6 +36,7 @@ export const FAULTS = [
   "broker.busy",
   "broker.slow",
   "broker.partial",
+  "broker.base-fee",
   "broker.push-first",
   "broker.push-twice",
   "broker.lookup-fails",

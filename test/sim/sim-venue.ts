@@ -76,6 +76,8 @@ export class VenueAccount {
       fillId: `v${++this.#fills}`,
       clientOrderId: order.clientOrderId,
       ...{ price, quantity, fee: "0.001", timeMs: Math.floor(this.market.nowMs) },
+      // The venue takes its fee out of what was bought.
+      ...(this.#hurts("broker.base-fee", 0.8) ? { baseFee: decimals(units(quantity) / 1000) } : {}),
     };
     order.fills.push(fill);
     if (Number(subtract(order.quantity, order.fills)) <= 0) order.status = "filled";
@@ -214,18 +216,29 @@ export function holding(account: VenueAccount, symbol: string): string {
   let sum = 0;
   for (const order of account.orders) {
     if (order.symbol !== symbol) continue;
-    for (const fill of order.fills) sum += (order.side === "buy" ? 1 : -1) * Math.round(Number(fill.quantity) * 10_000);
+    for (const fill of order.fills)
+      sum += (order.side === "buy" ? 1 : -1) * units(fill.quantity) - units(fill.baseFee ?? "0");
   }
-  return String(sum / 10_000);
+  return decimals(sum);
 }
 
-/** Quantities have at most four decimals. */
+/** In hundred-millionths: quantities have at most four decimals, fees eight. */
+function units(quantity: string): number {
+  return Math.round(Number(quantity) * 100_000_000);
+}
+
+/** A plain decimal, without an exponent or zeros at its end. */
+function decimals(amount: number): string {
+  return (amount / 100_000_000)
+    .toFixed(8)
+    .replace(/\.?0+$/, "")
+    .replace(/^-0$/, "0");
+}
+
 function subtract(quantity: string, fills: readonly BrokerFill[]): string {
-  let left = Math.round(Number(quantity) * 10_000);
-  for (const fill of fills) left -= Math.round(Number(fill.quantity) * 10_000);
-  return String(left / 10_000);
+  return decimals(fills.reduce((left, fill) => left - units(fill.quantity), units(quantity)));
 }
 
 function half(quantity: string): string {
-  return String(Math.ceil(Number(quantity) * 5000) / 10_000);
+  return decimals(Math.ceil(units(quantity) / 20_000) * 10_000);
 }

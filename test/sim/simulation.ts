@@ -71,6 +71,8 @@ class Run {
   readonly #memory = freshMemory();
   readonly #marketFacts: MarketFacts = { core: null, life: null };
   #dueSeq = 0;
+  /** Lives that followed the market well before the end. */
+  #up: ReadonlySet<Life> = new Set();
   /** Exchange time from which on nothing was hurt. */
   #calmSinceMs = 0;
 
@@ -124,6 +126,7 @@ class Run {
     for (const { facts, supervisor } of this.#runners) if (facts.runner?.status().state === "halted") supervisor.stop();
     world.run(scenario.quietMs - HEARING_MS - CATCH_UP_MS);
     const before = this.#hearing();
+    this.#up = new Set(before.keys());
     world.run(HEARING_MS);
     this.#dueSeq = this.machine.truth.rows.length;
     this.#judgeHearing(before);
@@ -146,7 +149,11 @@ class Run {
       world.check(5, state === "running", () => `${spec.name} is ${state} at the end: ${reason}`);
       judgeBeginning(machine, spec, journal, this.#watch);
       new RunnerJudge(machine, spec, journal).judge(this.#dueSeq);
-      if (spec.broker === "venue") judgeAccount(machine, spec, journal, this.#calmSinceMs);
+      if (spec.broker === "venue") {
+        // One that still waits for the venue's account, or has only just begun, knows no clock and sends nothing.
+        const isUp = facts.life !== null && this.#up.has(facts.life);
+        judgeAccount(machine, spec, journal, isUp ? this.#calmSinceMs : Number.POSITIVE_INFINITY);
+      }
     }
     const { scanner } = world.scenario;
     if (!scanner) return;

@@ -44,7 +44,7 @@ export function freshState(): SimState {
 
 export function seeBar(strategy: SimStrategy, state: SimState, bar: SimBar, held: string): Decision[] {
   const facts = [bar.openTime / 60_000, bar.open * 100, bar.high * 100, bar.low * 100, bar.close * 100, bar.trades];
-  for (const fact of [...facts, Number(held) * 10_000])
+  for (const fact of [...facts, Number(held) * 100_000_000])
     state.acc = (Math.imul(state.acc ^ Math.round(fact), 0x01000193) >>> 0) % 0x7fffffff;
   state.bars++;
   if (state.acc % 3 === 0) return [];
