@@ -46,7 +46,7 @@ const command: FabricCommand = {
     files: {
       type: "string",
       valueHint: "FILES",
-      description: "deletes or cuts short: all, none, or some of socket,advertisement,run,segment,manifest",
+      description: "deletes or cuts short: all, none, or some of socket,advertisement,run,segment,manifest,published",
     },
     json: JSON_FLAG,
   },

@@ -70,6 +70,8 @@ export class FileHand {
         return this.#deleteRun();
       case "manifest":
         return this.#hurtFile(deed, storeLayout(this.#data).manifest);
+      case "published":
+        return this.#deletePublished();
       default:
         return this.#hurtSegment(deed);
     }
@@ -103,6 +105,20 @@ export class FileHand {
         return isSocket(this.#socketOf(actor.name)) && this.#isAdvertised(actor);
       });
     }
+    return true;
+  }
+
+  /** All of it, though the writer may put a file into it meanwhile. */
+  #deletePublished(): boolean {
+    const { published } = storeLayout(this.#data);
+    const writer = this.#actors.find(({ part }) => part.role === "market-data");
+    if (!writer || !platform.files.stat(published)) return false;
+    try {
+      rmSync(published, { recursive: true, force: true, maxRetries: 5 });
+    } catch {
+      // A read-only folder protects what is in it; what else was there may be gone.
+    }
+    this.#watch("published", "the published folder", writer, () => this.#isPublished());
     return true;
   }
 

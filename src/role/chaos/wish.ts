@@ -14,7 +14,7 @@ export const DISK_FAULTS = ["full", "read-only"] as const;
 export type DiskFault = (typeof DISK_FAULTS)[number];
 
 /** What is deleted or cut short behind the nodes' backs. */
-export const FILE_FAULTS = ["socket", "advertisement", "run", "segment", "manifest"] as const;
+export const FILE_FAULTS = ["socket", "advertisement", "run", "segment", "manifest", "published"] as const;
 export type FileFault = (typeof FILE_FAULTS)[number];
 
 /** What chaos may do, and for how long. */
