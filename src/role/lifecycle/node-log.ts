@@ -1,4 +1,5 @@
 import { type ConsolaReporter, createConsola } from "consola";
+import { platform } from "#platform";
 import type { Log, LogFields, LogLevel } from "../../core/env.ts";
 import { toRfc3339 } from "../../core/time.ts";
 import type { LogEntry } from "../../core/wire.ts";
@@ -19,7 +20,7 @@ export function nodeLog(node: string, onEntry: (entry: LogEntry) => void): Log {
     log(entry) {
       const [message, fields] = entry.args as [string, LogFields | undefined];
       process.stderr.write(
-        lineOf(style, { at: entry.date.getTime(), level: entry.type as LogLevel, message }, node, fields),
+        lineOf(style, { at: platform.clock.nowMs(), level: entry.type as LogLevel, message }, node, fields),
       );
     },
   };
@@ -27,7 +28,7 @@ export function nodeLog(node: string, onEntry: (entry: LogEntry) => void): Log {
   const at = (severity: LogLevel) => (message: string, fields?: LogFields) => {
     sink[severity](message, fields);
     if (CONSOLA_LEVELS[severity] <= level)
-      onEntry({ at: Date.now(), level: severity, message: withFields(message, fields) });
+      onEntry({ at: platform.clock.nowMs(), level: severity, message: withFields(message, fields) });
   };
   return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
 }
