@@ -139,5 +139,6 @@ export function possibleMounts(path: string): readonly string[] {
 function run(command: string, words: readonly string[]): string | null {
   const done = spawnSync(command, words, { encoding: "utf8", timeout: 5000 });
   if (done.status === 0) return null;
-  return done.error ? messageOf(done.error) : done.stderr.trim() || `${command} ended with ${done.status}`;
+  const [said = ""] = done.stderr?.trim().split("\n") ?? [];
+  return done.error ? messageOf(done.error) : said || `${command} ended with ${done.status}`;
 }
