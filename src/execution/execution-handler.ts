@@ -124,7 +124,7 @@ export class ExecutionHandler {
   #filled(fill: FillRow): OrderChange {
     const intent = fill.clientOrderId === null ? null : this.ledger.find(fill.clientOrderId);
     assert(intent, `order ${fill.clientOrderId} is open`);
-    return { ...intent, status: "filled" };
+    return { ...intent, was: intent.status, status: "filled" };
   }
 
   #intents(candle: StoredCandle, bars: readonly BarDecisions[], fills: readonly FillRow[]): readonly IntentRow[] {

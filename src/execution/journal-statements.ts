@@ -14,7 +14,7 @@ const WRITES = {
     journaled_at, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   saved: "INSERT OR REPLACE INTO strategy_state VALUES (?, ?, ?, ?, ?)",
   change: `UPDATE intent SET status = ?, reason = ?, sent_at = ?, sent_wall_at = ?, ack_at = ?, ack_wall_at = ?
-    WHERE client_order_id = ?`,
+    WHERE client_order_id = ? AND status = ?`,
   day: "INSERT OR REPLACE INTO day VALUES (?, ?, ?)",
   baseline: "INSERT OR IGNORE INTO baseline VALUES (?, ?)",
   waive: "INSERT OR IGNORE INTO waived VALUES (?, ?)",

@@ -1,6 +1,7 @@
 import type { Files, OpenSqlite, SqlDatabase, SqlValue } from "../core/env.ts";
 import { assert, FabricError, messageOf } from "../core/errors.ts";
 import type { OrderRow } from "../core/wire.ts";
+import { AnotherWriter, JournalHalted } from "./journal-halted.ts";
 import {
   type AnchorRow,
   anchorFrom,
@@ -21,11 +22,11 @@ import { BUSY_TIMEOUT_MS, type JournalBinding, prepareJournal } from "./journal-
 import { insertFill, insertIntent, prepareStatements, type Statements } from "./journal-statements.ts";
 import { orderRows } from "./orders.ts";
 
-/** A change of one order's state. */
+/** A change of one order's state; it halts the journal where the order does not stand at `was`. */
 export type OrderChange = Pick<
   IntentRow,
   "clientOrderId" | "status" | "reason" | "sentAt" | "sentWallAt" | "ackAt" | "ackWallAt"
->;
+> & { readonly was: IntentRow["status"] };
 
 /** Everything one candle leads to: written as one transaction, or not at all. */
 export interface CandleEntry {
@@ -55,16 +56,6 @@ export interface Settlement {
 /** A venue's open order that the journal does not know, and a journaled fill that the venue does not know. */
 export type WaivedKind = "order" | "fill";
 
-/** The journal could not be written. Nothing has advanced, and nothing more may be sent: restart once the cause is gone. */
-export class JournalHalted extends FabricError {
-  constructor(path: string, what: string, cause: unknown) {
-    super("io", `Cannot write ${what} to journal ${path}: ${messageOf(cause)}; the runner halts without advancing`, {
-      cause,
-    });
-    this.name = "JournalHalted";
-  }
-}
-
 export interface JournalDeps {
   readonly openSqlite: OpenSqlite;
   readonly files: Files;
@@ -79,8 +70,8 @@ export function journalPath(dataFolder: string, runner: string): string {
 }
 
 /**
- * Opens (or makes) the runner's journal under the data folder, carrying an older version over. The caller holds the runner's
- * name lock: one writer. Throws FabricError "config" for a newer schema version, "refused" where it is bound to something else,
+ * Opens (or makes) the runner's journal under the data folder, carrying an older version over, and becomes its writer before
+ * anything of it is read. The caller holds the runner's name lock: one writer. Throws FabricError "config" for a newer schema version, "refused" where it is bound to something else,
  * "io" where it cannot be written. Blocks: every write waits for the disk (WAL, synchronous = FULL).
  */
 export function openJournal(deps: JournalDeps, dataFolder: string, binding: JournalBinding): Journal {
@@ -112,7 +103,7 @@ export class Journal {
   readonly #payload: string;
   readonly #sql: Statements;
   #halted: JournalHalted | null = null;
-  /** Which of its writers we are, as the file's application_id counts them; null before our first write. */
+  /** Which of its writers we are, as the file's application_id counts them; null where not even that could be written. */
   #writer: number | null = null;
   #closed = false;
 
@@ -126,6 +117,7 @@ export class Journal {
       params: JSON.parse(binding.params) as unknown,
     });
     this.#sql = prepareStatements(database);
+    this.#claim();
   }
 
   /** Why nothing is written any more; null while all is well. */
@@ -300,14 +292,23 @@ export class Journal {
   }
 
   /**
-   * Its first write makes a process the journal's writer, and everyone before it is none any more: where a name's lock was lost (its
-   * file deleted) and a second runner began, the first halts before its next order instead of sending what the second sends, too.
+   * Opening makes a process the journal's writer, before it reads anything, and everyone before it is none any more: where a name's
+   * lock was lost (its file deleted) and a second runner began, the first halts before its next order. What the second has read
+   * can change no more, so that it sends nothing which the first has sent.
    */
+  #claim(): void {
+    try {
+      this.#write("the claim of its writer", () => undefined);
+    } catch (error) {
+      // A full disk now is no other than one at the first order: each later write tells of it.
+      if (!(error instanceof JournalHalted)) throw error;
+    }
+  }
+
   #checkWriter(): number {
     const newest = Number(this.#get("PRAGMA application_id")?.application_id);
     if (this.#writer === newest) return newest;
-    if (this.#writer !== null)
-      throw new Error("another process has written to it since: it belongs to that runner now");
+    if (this.#writer !== null) throw new AnotherWriter();
     const writer = newest >= MAX_WRITERS ? 1 : newest + 1;
     this.#database.exec(`PRAGMA application_id = ${writer}`);
     return writer;
@@ -323,8 +324,10 @@ export class Journal {
   }
 
   #change(change: OrderChange): void {
-    const { status, reason, sentAt, sentWallAt, ackAt, ackWallAt, clientOrderId } = change;
-    this.#sql.change.run(status, reason, sentAt, sentWallAt, ackAt, ackWallAt, clientOrderId);
+    const { status, reason, sentAt, sentWallAt, ackAt, ackWallAt, clientOrderId, was } = change;
+    this.#sql.change.run(status, reason, sentAt, sentWallAt, ackAt, ackWallAt, clientOrderId, was);
+    if (Number(this.#get("SELECT changes() AS n")?.n) !== 1)
+      throw new Error(`order ${clientOrderId} is not ${was} there, as it is held to be`);
   }
 
   #get(sql: string, ...values: readonly SqlValue[]): Readonly<Record<string, SqlValue>> | undefined {

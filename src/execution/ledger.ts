@@ -14,7 +14,9 @@ import { PositionBook } from "./position-book.ts";
 const NEWEST_ORDERS = 50;
 
 /** What changes of an order; the rest stays. */
-export type OrderPatch = { readonly status: OrderStatus } & Partial<Omit<OrderChange, "clientOrderId" | "status">>;
+export type OrderPatch = { readonly status: OrderStatus } & Partial<
+  Omit<OrderChange, "clientOrderId" | "status" | "was">
+>;
 
 /** When fills become known: exchange time (null while it is not known) and wall time, epoch ms. */
 export interface Moment {
@@ -182,7 +184,8 @@ export class Ledger {
   changeOrder(intent: IntentRow, patch: OrderPatch, fresh: readonly BrokerFill[], now: Moment): void {
     const { clientOrderId, symbol } = intent;
     const { reason, sentAt, sentWallAt, ackAt, ackWallAt } = intent;
-    const change: OrderChange = { clientOrderId, reason, sentAt, sentWallAt, ackAt, ackWallAt, ...patch };
+    const was = intent.status;
+    const change: OrderChange = { clientOrderId, was, reason, sentAt, sentWallAt, ackAt, ackWallAt, ...patch };
     const candleOpenTime = this.nextMinute(symbol) ?? intent.openTime + MINUTE_MS;
     const fills = fresh.map((fill) => fillRow(fill, intent, candleOpenTime, now));
     this.#journal.writeOrder(change, fills);
@@ -229,7 +232,8 @@ export class Ledger {
     const orders = this.#active.get(symbol);
     const intent = orders?.get(change.clientOrderId) ?? revived;
     assert(intent, `order ${change.clientOrderId} changes while it is known`);
-    if (!isFinal(change.status)) this.#keep({ ...intent, ...change });
+    const { was: _was, ...now } = change;
+    if (!isFinal(change.status)) this.#keep({ ...intent, ...now });
     else if (orders?.delete(change.clientOrderId)) {
       if (intent.status === "pending") this.#pending--;
       if (orders.size === 0) this.#active.delete(symbol);
