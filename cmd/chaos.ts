@@ -50,6 +50,7 @@ const command: FabricCommand = {
     },
     json: JSON_FLAG,
   },
+  typedOnly: ["data"],
   async run(values) {
     const { DISK_FAULTS, FILE_FAULTS, listOf, ROLES, WIRES } = await import("../src/role/chaos/wish.ts");
     const forMs = durationOf(values, "for") ?? 60_000;

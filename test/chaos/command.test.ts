@@ -33,6 +33,18 @@ test("chaos refuses (77) an earlier chaos's folder in which a node lives, and na
   expect(await node.stop()).toBe(0);
 });
 
+test("chaos does not take the data folder of everything else for its own: FABRIC_DATA is not looked at", async () => {
+  using folder = tempFolder();
+  const data = folder.join("data");
+  mkdirSync(data);
+  writeFileSync(`${data}/market.duckdb`, "precious");
+  await using running = start(["chaos", "--for", "10s"], { env: { FABRIC_DATA: data, TMPDIR: folder.path } });
+  await running.says(/data in .*fabric-chaos-/);
+  expect(await running.stop("SIGINT")).toBe(75);
+  expect(readdirSync(folder.path)).toEqual(["data"]);
+  expect(readdirSync(data)).toEqual(["market.duckdb"]);
+});
+
 test("chaos tells what is wrong with a flag (64)", async () => {
   for (const words of [
     ["--for", "1s"],

@@ -26,11 +26,16 @@ export function configuredFlags(command: FabricCommand, commands: readonly strin
   if (process.env[SUPERVISED] === "1") return found;
   for (const path of [userFile(), resolve(FILE)])
     if (platform.files.stat(path)) readFile(path, command, commands, found);
-  if (process.env.FABRIC_DATA !== undefined && "data" in command.args) {
+  if (process.env.FABRIC_DATA !== undefined && takesData(command)) {
     found.set("data", { value: process.env.FABRIC_DATA, source: "FABRIC_DATA" });
   }
   readEnvironment(command, commands, found);
   return found;
+}
+
+/** Whether the one data folder of everything is this command's, too; chaos wants one of its own, typed or temporary. */
+function takesData(command: FabricCommand): boolean {
+  return "data" in command.args && command.typedOnly?.includes("data") !== true;
 }
 
 function userFile(): string {
@@ -52,7 +57,7 @@ function readFile(
       cause: error,
     });
   }
-  if (file.data !== undefined && "data" in command.args) set(command, "data", file.data, `${path} data`, found);
+  if (file.data !== undefined && takesData(command)) set(command, "data", file.data, `${path} data`, found);
   for (const [section, content] of Object.entries(file)) {
     if (section === "data") continue;
     checkName("section", section, [...commands, "data"], path);
