@@ -31,7 +31,7 @@ export async function bridgeLife(machine: Machine, facts: BridgeFacts, life: Lif
     },
     { backend: machine.wire.backend(life), clock, log },
   );
-  await new Promise<void>((resolve) => stop.addEventListener("abort", () => resolve()));
+  await new Promise<void>((resolve) => stop.addEventListener("abort", () => resolve(), { once: true }));
   hub.close();
   await subscriber.close();
   machine.yield(life);

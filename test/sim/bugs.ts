@@ -100,4 +100,44 @@ export const BUGS: readonly Bug[] = [
     "} else await this.warm(anchor);",
     "} else await this.warm({ ...anchor, openTime: anchor.openTime - MINUTE_MS });",
   ]),
+  bug("fee-lost", "a venue's fee is journaled as nothing", [
+    "src/execution/ledger.ts",
+    "    fee: fill.fee,",
+    '    fee: fill.timeMs === undefined ? fill.fee : "0",',
+  ]),
+  bug("side-lost", "whatever the venue fills is journaled as bought", [
+    "src/execution/ledger.ts",
+    "    side: intent.side,",
+    '    side: fill.timeMs === undefined ? intent.side : "buy",',
+  ]),
+  bug("price-rounded", "a venue's price is journaled without its decimals", [
+    "src/execution/ledger.ts",
+    "    price: fill.price,",
+    "    price: fill.timeMs === undefined ? fill.price : String(Math.round(Number(fill.price))),",
+  ]),
+  bug("base-fee-lost", "a fee taken in the base asset is not journaled", [
+    "src/execution/ledger.ts",
+    "    baseFee: fill.baseFee ?? null,",
+    "    baseFee: null,",
+  ]),
+  bug("never-lost", "an order that the venue never got stays unknown for good", [
+    "src/execution/order-recovery.ts",
+    'return windowPassed ? "lose" : "wait";',
+    'return "wait";',
+  ]),
+  bug("lost-too-soon", "an order counts as lost before its window has passed", [
+    "src/execution/order-recovery.ts",
+    'return windowPassed ? "lose" : "wait";',
+    'return "lose";',
+  ]),
+  bug("lost-is-rejected", "an order counts as refused although nobody refused it", [
+    "src/execution/order-desk.ts",
+    'this.#change(intent, { status: "lost", reason });',
+    'this.#change(intent, { status: "rejected", reason });',
+  ]),
+  bug("positions-untold", "a runner tells no positions", [
+    "src/role/runner/runner-life.ts",
+    "return this.#core?.positions() ?? [];",
+    "return [];",
+  ]),
 ];

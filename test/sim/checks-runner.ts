@@ -1,18 +1,13 @@
+import { isRefusal } from "./checks-account.ts";
 import type { StoreWatch } from "./checks-store.ts";
-import { type FillView, type IntentView, JournalView } from "./journal-view.ts";
-import { DATA, type Machine } from "./machine.ts";
+import type { FillView, IntentView, JournalView } from "./journal-view.ts";
+import type { Machine } from "./machine.ts";
 import { type ModelDecision, ModelFold } from "./model/fold.ts";
 import { digestAfter, NO_DIGEST, orderIdOf } from "./model/hashes.ts";
 import { paperFill, scaled } from "./model/paper.ts";
 import { deliveryOf, type ModelRow } from "./model/row.ts";
 import type { RunnerSpec } from "./scenario.ts";
-import { holding } from "./sim-venue.ts";
 import { SIM_STRATEGIES, type SimStrategy } from "./strategies.ts";
-
-/** Wall ms after the last hurt from which on every decision is carried out. */
-const CALM_MS = 5000;
-/** An outcome may still be open where its order was decided this late, wall ms before the end. */
-const STILL_OPEN_MS = 6000;
 
 /** A runner's journal and account against a perfect run over the same store. */
 export class RunnerJudge {
@@ -124,6 +119,10 @@ export class RunnerJudge {
     return intent?.id === id && intent.side === side && Number(intent.quantity) === Number(quantity);
   }
 
+  get maxInFlight(): number {
+    return this.#spec.maxInFlight;
+  }
+
   get wasHalted(): boolean {
     return this.#machine.disk.halted.has(this.#spec.name);
   }
@@ -172,7 +171,9 @@ class PaperModel implements AccountModel {
       const same =
         fill?.orderId === order.id &&
         fill.candleOpenTime === row.openTime &&
-        fill.quantity === order.quantity &&
+        fill.symbol === this.#symbol &&
+        fill.side === order.side &&
+        scaled(fill.quantity) === scaled(order.quantity) &&
         scaled(fill.price) === due.price &&
         scaled(fill.fee) === due.fee;
       if (!same)
@@ -185,11 +186,13 @@ class PaperModel implements AccountModel {
   }
 
   after(intent: IntentView): void {
+    const isFull = this.#open.length >= this.#judge.maxInFlight;
     if (intent.status === "rejected") {
       const isHalted = intent.reason?.startsWith("halted:") && this.#judge.wasHalted;
-      if (!intent.reason?.startsWith("refused:") && !isHalted)
+      if (!(isRefusal(intent.reason) && isFull) && !isHalted)
         this.#judge.fail(`${intent.id} is rejected: ${intent.reason}`);
-    } else if (intent.status === "expired" || intent.status === "lost")
+    } else if (isFull) this.#judge.fail(`${intent.id} is ${intent.status} beside ${this.#open.length} open orders`);
+    else if (intent.status === "expired" || intent.status === "lost")
       this.#judge.fail(`${intent.id} is ${intent.status} on paper`);
     else this.#open.push(intent);
   }
@@ -224,89 +227,6 @@ class SeenFills implements AccountModel {
   end(): void {}
 }
 
-/** Orders at the venue against the journal: none that was not decided, none twice, none forgotten, positions the sum of fills. */
-export function judgeAccount(machine: Machine, spec: RunnerSpec, journal: JournalView, calmSinceMs: number): void {
-  const { world } = machine;
-  const account = machine.account(spec.name);
-  const seen = new Set<string>();
-  for (const order of account.orders) {
-    world.check(5, !seen.has(order.clientOrderId), () => `${spec.name}: the venue has ${order.clientOrderId} twice`);
-    seen.add(order.clientOrderId);
-  }
-  const nowMs = machine.market.nowMs;
-  for (const symbol of world.scenario.symbols) {
-    const intents = journal.intents(symbol);
-    const known = new Set(intents.map((intent) => intent.id));
-    for (const order of account.orders) {
-      if (order.symbol !== symbol) continue;
-      world.check(
-        5,
-        known.has(order.clientOrderId),
-        () => `${spec.name}: the venue has ${order.clientOrderId}, which nobody decided`,
-      );
-    }
-    for (const intent of intents) {
-      const order = account.find(intent.id);
-      const settled = nowMs - intent.decidedAt > STILL_OPEN_MS * world.scenario.speed;
-      const fits = fitsVenue(intent.status, order?.status ?? null, account.rejected.has(intent.id));
-      const isCalm = intent.decidedAt > calmSinceMs + CALM_MS * world.scenario.speed;
-      const isSpoiled = intent.status === "expired" || intent.status === "lost" || isRejectedByVenue(intent);
-      world.check(
-        10,
-        !isCalm || !isSpoiled,
-        () => `${spec.name}: ${intent.id} is ${intent.status} (${intent.reason}), and nothing was hurt`,
-      );
-      // What the venue does not know may come to life until its window has passed: longer than a run is quiet.
-      if (intent.status === "unknown" && !order) continue;
-      if (settled || (intent.status !== "pending" && intent.status !== "unknown" && intent.status !== "open"))
-        world.check(
-          5,
-          fits,
-          () =>
-            `${spec.name}: ${intent.id} is ${intent.status} (${intent.reason}), at the venue ${order?.status ?? "unknown"}`,
-        );
-    }
-    const journaled = journal.fills(symbol).map((fill) => fill.fillId);
-    const real = account.orders.flatMap((order) =>
-      order.symbol === symbol && journal.status(order.clientOrderId) === "filled"
-        ? order.fills.map((fill) => fill.fillId)
-        : [],
-    );
-    judgeHolding(machine, spec, journal, symbol);
-    world.check(
-      5,
-      new Set(journaled).size === journaled.length,
-      () => `${spec.name}: a fill of ${symbol} is journaled twice`,
-    );
-    for (const fill of real)
-      world.check(5, journaled.includes(fill), () => `${spec.name}: fill ${fill} of ${symbol} is not in the journal`);
-  }
-}
-
-function isRejectedByVenue({ status, reason }: IntentView): boolean {
-  return status === "rejected" && !reason?.startsWith("refused:");
-}
-
-function fitsVenue(status: string, atVenue: "open" | "filled" | null, wasRejected: boolean): boolean {
-  switch (status) {
-    case "filled":
-      return atVenue === "filled";
-    case "rejected":
-      return atVenue === null || (wasRejected && atVenue === null);
-    case "expired":
-    case "lost":
-      return atVenue === null;
-    default:
-      return false;
-  }
-}
-
-/** The journal of a runner; null where it never came to open one. */
-export function journalOf(machine: Machine, runner: string): JournalView | null {
-  const database = machine.sqlite.look(`${DATA}/journal/${runner}.sqlite`);
-  return database ? new JournalView(database) : null;
-}
-
 /** A new runner begins where a manifest ended that knew its first close. */
 export function judgeBeginning(machine: Machine, spec: RunnerSpec, journal: JournalView, watch: StoreWatch): void {
   const startSeq = journal.meta("startSeq");
@@ -315,19 +235,5 @@ export function judgeBeginning(machine: Machine, spec: RunnerSpec, journal: Jour
     4,
     watch.beginnings.has(Number(startSeq)),
     () => `${spec.name} began at row ${startSeq}, the end of no manifest`,
-  );
-}
-
-/** Where every order is final, what the journal holds of a symbol is what the account holds. */
-function judgeHolding(machine: Machine, spec: RunnerSpec, journal: JournalView, symbol: string): void {
-  if (journal.activeCount(symbol) > 0) return;
-  let held = 0;
-  for (const fill of journal.fills(symbol))
-    held += (fill.side === "buy" ? 1 : -1) * units(fill.quantity) - units(fill.baseFee);
-  const real = units(holding(machine.account(spec.name), symbol));
-  machine.world.check(
-    5,
-    held === real,
-    () => `${spec.name}: the journal holds ${held} of ${symbol}, the account ${real}`,
   );
 }

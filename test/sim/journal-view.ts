@@ -1,4 +1,5 @@
 import type { SqlDatabase } from "../../src/core/env.ts";
+import { DATA, type Machine } from "./machine.ts";
 
 export interface IntentView {
   readonly id: string;
@@ -14,7 +15,8 @@ export interface IntentView {
 
 export interface FillView {
   readonly fillId: string;
-  readonly orderId: string;
+  readonly orderId: string | null;
+  readonly symbol: string;
   readonly candleOpenTime: number;
   readonly side: string;
   readonly price: string;
@@ -74,6 +76,17 @@ export class JournalView {
     return row ? String(row.status) : null;
   }
 
+  /** As a runner tells them: id, symbol, side, quantity and status, newest first. */
+  newestOrders(limit: number): readonly string[] {
+    const rows = this.#database.prepare("SELECT * FROM intent ORDER BY rowid DESC LIMIT ?").all(limit);
+    return rows.map((row) => `${row.client_order_id} ${row.symbol} ${row.side} ${row.quantity} ${row.status}`);
+  }
+
+  symbolsWithFills(): readonly string[] {
+    const rows = this.#database.prepare("SELECT DISTINCT symbol FROM fill ORDER BY symbol").all();
+    return rows.map((row) => String(row.symbol));
+  }
+
   activeCount(symbol: string): number {
     const sql = "SELECT count(*) AS n FROM intent WHERE symbol = ? AND status IN ('pending', 'unknown', 'open')";
     return Number(this.#database.prepare(sql).get(symbol)?.n);
@@ -83,7 +96,8 @@ export class JournalView {
     const rows = this.#database.prepare("SELECT * FROM fill WHERE symbol = ? ORDER BY rowid").all(symbol);
     return rows.map((row) => ({
       fillId: String(row.fill_id),
-      orderId: String(row.client_order_id),
+      orderId: row.client_order_id === null ? null : String(row.client_order_id),
+      symbol: String(row.symbol),
       candleOpenTime: Number(row.candle_open_time),
       side: String(row.side),
       price: String(row.price),
@@ -92,4 +106,10 @@ export class JournalView {
       baseFee: String(row.base_fee ?? "0"),
     }));
   }
+}
+
+/** The journal of a runner; null where it never came to open one. */
+export function journalOf(machine: Machine, runner: string): JournalView | null {
+  const database = machine.sqlite.look(`${DATA}/journal/${runner}.sqlite`);
+  return database ? new JournalView(database) : null;
 }

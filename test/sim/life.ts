@@ -2,8 +2,6 @@ import type { Clock, Log, LogFields, Random, Timer, Timers } from "../../src/cor
 import type { Seeded } from "../provider/sim/seeded.ts";
 import { Killed, type World } from "./world.ts";
 
-const NEVER = new Promise<never>(() => {});
-
 /**
  * One life of a node, from start to death: its clocks and timers, and the border that every act of its code crosses. Dead, it
  * never acts again: its timers do not fire, what it awaits never comes, and every call it makes throws or hangs.
@@ -126,11 +124,11 @@ export class Life {
    * and takes effect though the node dies meanwhile (else chance decides). A throw of `act` rejects.
    */
   call<T>(what: string, delayMs: number, act: () => T, outlives = false): Promise<T> {
-    if (!this.#alive) return NEVER;
+    if (!this.#alive) return never();
     try {
       this.step(what);
     } catch {
-      return NEVER;
+      return never();
     }
     return new Promise((resolve, reject) => {
       if (!outlives) this.#underWay.add(act);
@@ -187,6 +185,11 @@ export class Life {
     };
     return { debug: () => {}, info: say("info"), warn: say("warn"), error: say("error") };
   }
+}
+
+/** Each caller's own: whatever waits on one that all share is held for as long as the process runs, with its whole world. */
+function never(): Promise<never> {
+  return new Promise<never>(() => {});
 }
 
 function uuidFrom(chance: Seeded): string {

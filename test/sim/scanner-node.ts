@@ -58,7 +58,7 @@ export async function scannerLife(
   );
   memory.provider = provider;
   memory.life = life;
-  stop.addEventListener("abort", () => void provider.close());
+  stop.addEventListener("abort", () => void provider.close(), { once: true });
   try {
     await provider.run((event, cursor) => take(memory, life, event, cursor));
   } finally {

@@ -115,6 +115,10 @@ export const NO_CUTS: Cuts = {
   scanner: true,
 };
 
+/** Wall ms. The long one outlasts the venue's window of validity and a node that stands still at its beginning. */
+const QUIET_MS = 9000;
+const LONG_QUIET_MS = 19_000;
+
 const STRATEGIES = ["hash", "saver", "rolled", "warm", "partial", "churn"] as const;
 const SYMBOLS = ["AAAUSDT", "BBBUSDT", "CCCUSDT"] as const;
 
@@ -143,7 +147,7 @@ export function drawScenario(seed: number, cuts: Cuts = NO_CUTS): Scenario {
   const scenario: Scenario = {
     symbols,
     hurtMs: Math.min(hurtMs, cuts.hurtMs ?? hurtMs),
-    quietMs: 9000,
+    quietMs: QUIET_MS,
     speed,
     historyMinutes: pick([0, 3, 12, 25]),
     tradesPerMinute: pick([0.7, 2, 5]),
@@ -157,7 +161,9 @@ export function drawScenario(seed: number, cuts: Cuts = NO_CUTS): Scenario {
     hasBridge: hasTelemetry && cuts.bridge !== false,
     rates,
   };
-  return scenario;
+  // Long enough in some runs that an order the venue never got is lost for good.
+  const isLong = runners.some(({ broker }) => broker === "venue") && intensity > 0 && chance.chance(0.2);
+  return isLong ? { ...scenario, quietMs: LONG_QUIET_MS } : scenario;
 }
 
 function drawRunners(chance: Seeded, symbols: readonly string[], pick: <T>(from: readonly T[]) => T): RunnerSpec[] {

@@ -13,9 +13,14 @@ import type { VenueMarket } from "./venue-market.ts";
 import type { World } from "./world.ts";
 
 /** Exchange ms that a request may be under way until the venue takes it no more. */
-const RECEIVE_WINDOW_MS = 60_000;
+export const RECEIVE_WINDOW_MS = 60_000;
 /** Wall ms by which a runner's idea of the venue's clock may be wrong: part of the margin. */
 const CLOCK_MARGIN_MS = 6000;
+
+/** What is added to the venue's own window, exchange ms. */
+export function windowMarginMs(speed: number): number {
+  return CLOCK_MARGIN_MS * speed;
+}
 
 export interface VenueOrder extends BrokerOrder {
   readonly acceptedMs: number;
@@ -75,7 +80,7 @@ export class VenueAccount {
     const fill = {
       fillId: `v${++this.#fills}`,
       clientOrderId: order.clientOrderId,
-      ...{ price, quantity, fee: "0.001", timeMs: Math.floor(this.market.nowMs) },
+      ...{ price, quantity, fee: String((1 + this.#chance.below(90)) / 10_000), timeMs: Math.floor(this.market.nowMs) },
       // The venue takes its fee out of what was bought.
       ...(this.#hurts("broker.base-fee", 0.8) ? { baseFee: decimals(units(quantity) / 1000) } : {}),
     };
@@ -115,7 +120,7 @@ export class VenueBroker implements Broker {
   constructor(account: VenueAccount, life: Life) {
     this.#account = account;
     this.#life = life;
-    this.validityWindowMs = RECEIVE_WINDOW_MS + CLOCK_MARGIN_MS * account.world.scenario.speed;
+    this.validityWindowMs = RECEIVE_WINDOW_MS + windowMarginMs(account.world.scenario.speed);
   }
 
   async submit(order: BrokerOrder): Promise<SubmitOutcome> {

@@ -2,9 +2,12 @@ import { drainMicrotasks } from "bun:jsc";
 import { grantWriter } from "../../src/store/grant.ts";
 import { declareRole } from "../../src/store/guard.ts";
 import { type BridgeFacts, bridgeLife } from "./bridge-node.ts";
+import { AccountJudge } from "./checks-account.ts";
 import { judgeScanner } from "./checks-delivery.ts";
-import { journalOf, judgeAccount, judgeBeginning, RunnerJudge } from "./checks-runner.ts";
+import { judgeBeginning, RunnerJudge } from "./checks-runner.ts";
 import { StoreWatch } from "./checks-store.ts";
+import { ToldWatch } from "./checks-told.ts";
+import { journalOf } from "./journal-view.ts";
 import type { Life } from "./life.ts";
 import { Machine } from "./machine.ts";
 import { type MarketFacts, marketLife } from "./market-node.ts";
@@ -63,6 +66,7 @@ class Run {
   readonly world: World;
   readonly machine: Machine;
   readonly #watch: StoreWatch;
+  readonly #told: ToldWatch;
   readonly #market: Supervisor;
   readonly #runners: { readonly spec: RunnerSpec; readonly facts: RunnerFacts; readonly supervisor: Supervisor }[] = [];
   readonly #scanner: Supervisor | null;
@@ -92,6 +96,7 @@ class Run {
       this.#runners.push({ spec, facts, supervisor });
       if (spec.broker === "venue") this.#watchOrders(spec);
     }
+    this.#told = new ToldWatch(this.machine, this.#runners);
     this.#bridge = scenario.hasBridge
       ? new Supervisor(world, "bridge", (life, stop) => bridgeLife(this.machine, this.#bridgeFacts, life, stop))
       : null;
@@ -145,15 +150,18 @@ class Run {
         world.check(10, this.#watch.beginnings.size === 0, () => `${spec.name} never began`);
         continue;
       }
-      const { state, reason } = facts.runner?.status() ?? { state: "gone", reason: null };
-      world.check(5, state === "running", () => `${spec.name} is ${state} at the end: ${reason}`);
       judgeBeginning(machine, spec, journal, this.#watch);
       new RunnerJudge(machine, spec, journal).judge(this.#dueSeq);
       if (spec.broker === "venue") {
         // One that still waits for the venue's account, or has only just begun, knows no clock and sends nothing.
         const isUp = facts.life !== null && this.#up.has(facts.life);
-        judgeAccount(machine, spec, journal, isUp ? this.#calmSinceMs : Number.POSITIVE_INFINITY);
+        const calmSinceMs = isUp ? this.#calmSinceMs : Number.POSITIVE_INFINITY;
+        new AccountJudge(machine, spec, journal, calmSinceMs).judge();
       }
+      // What the runner says of itself comes last.
+      this.#told.judge(spec, facts);
+      const { state, reason } = facts.runner?.status() ?? { state: "gone", reason: null };
+      world.check(5, state === "running", () => `${spec.name} is ${state} at the end: ${reason}`);
     }
     const { scanner } = world.scenario;
     if (!scanner) return;
@@ -179,6 +187,8 @@ class Run {
   /** Every life dies with its run, so that nothing of it is left in the process. */
   end(): void {
     for (const supervisor of this.#supervisors()) supervisor.kill("the end of the run");
+    drainMicrotasks();
+    for (const supervisor of this.#supervisors()) supervisor.release();
     drainMicrotasks();
     this.machine.sqlite.close();
   }

@@ -21,6 +21,8 @@ export class Supervisor {
   #lives = 0;
   #life: Life | null = null;
   #stop = new AbortController();
+  /** Of every life: a signal that somebody listens to and that never fires is held by the runtime for good, with all its world. */
+  readonly #stops: AbortController[] = [];
   ends = 0;
 
   constructor(world: World, node: string, body: NodeBody) {
@@ -44,6 +46,11 @@ export class Supervisor {
     this.#life?.kill(why);
   }
 
+  /** At the end of the run, once every life is dead: lets go of whatever waits for a stop. */
+  release(): void {
+    for (const stop of this.#stops.splice(0)) stop.abort("the end of the run");
+  }
+
   /** As the hurting ends: some die at the worst moment. */
   lastBlow(): void {
     const { rates } = this.#world.scenario;
@@ -61,13 +68,19 @@ export class Supervisor {
   }
 
   #start(): void {
-    const stop = new AbortController();
+    const stop = this.#newStop();
     this.#stop = stop;
     const life = this.#newLife();
     this.#life = life;
     life.atDeath(() => this.#ended());
     this.#run(life, stop.signal, false);
     this.#plan(life);
+  }
+
+  #newStop(): AbortController {
+    const stop = new AbortController();
+    this.#stops.push(stop);
+    return stop;
   }
 
   #newLife(): Life {
@@ -117,7 +130,7 @@ export class Supervisor {
     if (this.#chance.chance(rates["node.second"] * 0.8)) {
       at(4000, () => {
         const second = this.#newLife();
-        const stop = new AbortController();
+        const stop = this.#newStop();
         this.#run(second, stop.signal, true);
         this.#world.time.after(2500, () => second.kill("the second of its name"));
       });
