@@ -151,13 +151,13 @@ class Run {
         continue;
       }
       judgeBeginning(machine, spec, journal, this.#watch);
-      new RunnerJudge(machine, spec, journal).judge(this.#dueSeq);
       if (spec.broker === "venue") {
         // One that still waits for the venue's account, or has only just begun, knows no clock and sends nothing.
         const isUp = facts.life !== null && this.#up.has(facts.life);
         const calmSinceMs = isUp ? this.#calmSinceMs : Number.POSITIVE_INFINITY;
         new AccountJudge(machine, spec, journal, calmSinceMs).judge();
       }
+      new RunnerJudge(machine, spec, journal).judge(this.#dueSeq);
       // What the runner says of itself comes last.
       this.#told.judge(spec, facts);
       const { state, reason } = facts.runner?.status() ?? { state: "gone", reason: null };
