@@ -9,6 +9,8 @@ export interface Halt {
   readonly at: number | null;
 }
 
+/** How a reason begins that comes from the kill switch. */
+export const HALTED = "halted: ";
 /** No runner may be named so: a name begins with a letter or a digit. */
 const EVERY_RUNNER = "_all";
 const SUFFIX = ".json";
@@ -35,9 +37,9 @@ export class HaltSwitch {
       try {
         if (this.#files.stat(path) === null) continue;
       } catch (error) {
-        return `halted: cannot tell whether it is, for safety (${messageOf(error)})`;
+        return `${HALTED}cannot tell whether it is, for safety (${messageOf(error)})`;
       }
-      return `halted: ${readHalt(this.#files, path)?.reason ?? "no reason given"}`;
+      return `${HALTED}${readHalt(this.#files, path)?.reason ?? "no reason given"}`;
     }
     return null;
   }

@@ -109,11 +109,16 @@ describe("What a venue pushes", () => {
   test("of an order that the journal does not know is counted and told, and changes nothing", async () => {
     using folder = tempFolder();
     const venue = new Venue();
-    const { core, upTo } = await startedSession({ folder: folder.path, broker: venue, strategy: once });
+    const warned: string[] = [];
+    const log = { debug() {}, info() {}, error() {}, warn: (message: string) => void warned.push(message) };
+    const { core, upTo } = await startedSession({ folder: folder.path, broker: venue, strategy: once, log });
     await upTo(2);
     const stranger = { clientOrderId: "somebody", symbol: "BTCUSDT", side: "buy", quantity: "7" } as const;
     venue.push({ clientOrderId: "somebody", status: "filled", reason: null, fills: [fillOf(stranger, "s1")] });
-    expect([core.counters()["reports.unknown.total"], core.positions()[0]?.quantity]).toEqual([1, "1"]);
+    for (let more = 0; more < 99; more++)
+      venue.push({ clientOrderId: `somebody${more}`, status: "open", reason: null, fills: [] });
+    expect([core.counters()["reports.unknown.total"], core.positions()[0]?.quantity]).toEqual([100, "1"]);
+    expect(warned).toEqual([expect.stringContaining("order somebody, which is not this runner's")]);
     expect(core.status().state).toBe("running");
     await core.close();
   });

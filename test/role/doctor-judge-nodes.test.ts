@@ -159,6 +159,18 @@ const CASES: readonly Case[] = [
     wrong: ["state"],
     says: new RegExp(`sma-cross \\(runner\\) is ${state}: the disk is full`),
   })),
+  {
+    what: "a runner under the kill switch",
+    change: (e) => ({
+      ...e,
+      nodes: [
+        marketData(),
+        saying(runner(), { state: "halted", reason: "halted: odd fills; orders that are open stay open" }),
+      ],
+    }),
+    wrong: ["state"],
+    says: /is halted: halted: odd fills.*fabric resume sma-cross \(or --all\)/,
+  },
   ...(["starting", "stopping"] as const).map((state) => ({
     what: `a runner that is ${state}`,
     change: (e: Evidence) => ({ ...e, nodes: [marketData(), saying(runner(), { state, reason: "wait" })] }),

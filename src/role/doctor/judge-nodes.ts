@@ -1,4 +1,5 @@
-import type { RailState } from "../../core/wire.ts";
+import type { NodeState, RailState } from "../../core/wire.ts";
+import { HALTED } from "../../execution/halt-switch.ts";
 import { CLOCK_SKEW } from "../platform/skew.ts";
 import { dropCounters } from "../top/drop-counters.ts";
 import { durationText } from "../top/page.ts";
@@ -114,13 +115,20 @@ function judgeOtherPath(node: NodeEvidence): readonly Finding[] {
 function judgeState(node: NodeEvidence): readonly Finding[] {
   const body = node.health?.body;
   if (!body || body.state === "running" || body.state === "starting" || body.state === "stopping") return [];
-  const remedy =
-    body.state === "degraded"
-      ? "mend what the reason names; the node goes on by itself"
-      : "mend what the reason names, then restart the node: it goes on where its journal stands";
   return [
-    wrong("state", `${node.node} (${node.role}) is ${body.state}: ${body.reason ?? "it gives no reason"}`, remedy),
+    wrong(
+      "state",
+      `${node.node} (${node.role}) is ${body.state}: ${body.reason ?? "it gives no reason"}`,
+      remedyOf(node.node, body.state, body.reason),
+    ),
   ];
+}
+
+function remedyOf(node: string, state: NodeState, reason: string | null): string {
+  if (state === "degraded") return "mend what the reason names; the node goes on by itself";
+  if (reason?.startsWith(HALTED) === true)
+    return `somebody threw its kill switch: fabric resume ${node} (or --all) takes it back`;
+  return "mend what the reason names, then restart the node, unless it goes on by itself: it does so where its journal stands";
 }
 
 function judgeRails(alive: readonly NodeEvidence[]): readonly Finding[] {
