@@ -3,9 +3,13 @@ import type { Broker, BrokerOrder, LookupOutcome, SubmitOutcome } from "./broker
 import type { IntentRow } from "./journal-rows.ts";
 
 /** Hands an order over, once. Whatever goes wrong is an unknown outcome: it may have arrived. */
-export async function submitOrder(broker: Broker, intent: IntentRow): Promise<SubmitOutcome> {
+export async function submitOrder(
+  broker: Broker,
+  intent: IntentRow,
+  withheld: () => string | null,
+): Promise<SubmitOutcome> {
   try {
-    return await broker.submit(brokerOrder(intent));
+    return await broker.submit(brokerOrder(intent), withheld);
   } catch (error) {
     return { type: "unknown", reason: messageOf(error) };
   }

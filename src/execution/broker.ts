@@ -94,7 +94,11 @@ export interface Broker {
    * is final after it.
    */
   readonly validityWindowMs: number;
-  submit(order: BrokerOrder): Promise<SubmitOutcome>;
+  /**
+   * `withheld` is asked right beside the sending, after every wait: why the order is not to go out after all, which is then `busy`;
+   * null where it may.
+   */
+  submit(order: BrokerOrder, withheld?: () => string | null): Promise<SubmitOutcome>;
   lookup(order: BrokerOrder): Promise<LookupOutcome>;
   /** Null where there is no account to ask: a simulation, whose only memory is the journal. `sinceMs`: exchange time. */
   account(symbols: readonly string[], sinceMs: number): Promise<AccountOutcome> | null;

@@ -64,7 +64,8 @@ export class ExecutionHandler {
     assert(deps.broker.mode === deps.journal.binding.mode, "the broker's mode is the journal's");
     this.ledger = new Ledger(deps.journal);
     this.risk = new RiskDesk(this.ledger, this.#options.limits);
-    this.desk = new OrderDesk({ ...deps, ledger: this.ledger, onFault }, this.#options.maxDecisionAgeMs);
+    const refusal = (intent: IntentRow) => this.#refusalNow(intent);
+    this.desk = new OrderDesk({ ...deps, ledger: this.ledger, onFault, refusal }, this.#options.maxDecisionAgeMs);
   }
 
   /** Decisions that were journaled and not sent, by what kept them from the broker. */
@@ -105,8 +106,19 @@ export class ExecutionHandler {
       day,
     });
     this.risk.note(candle);
-    for (const { refusal } of intents) if (refusal !== null) this.#refused.set(refusal, this.refused(refusal) + 1);
+    for (const { refusal } of intents) if (refusal !== null) this.#countRefused(refusal);
     if (intents.some(({ status }) => status === "pending")) this.desk.place(candle.symbol);
+  }
+
+  #countRefused(refusal: Refusal): void {
+    this.#refused.set(refusal, this.refused(refusal) + 1);
+  }
+
+  /** Where the broker catches up, an order is held against the limits of its own time alone. */
+  #refusalNow(intent: IntentRow): string | null {
+    const refused = this.#deps.broker.catchesUp ? null : this.risk.refusalNow(intent);
+    if (refused !== null) this.#countRefused(refused.refusal);
+    return refused?.reason ?? null;
   }
 
   /** Fills of a simulation are of whole orders. */

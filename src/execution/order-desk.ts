@@ -16,6 +16,8 @@ export interface DeskDeps {
   readonly exchangeNowMs: () => number | null;
   /** Why nothing may be sent now; null where it may. */
   readonly halted: () => string | null;
+  /** Why an order may not go out by the limits as they are now; null where it may. */
+  readonly refusal: (intent: IntentRow) => string | null;
   /** Told once what stopped the desk. */
   readonly onFault: (error: unknown) => void;
   readonly clock: Clock;
@@ -203,7 +205,9 @@ export class OrderDesk {
       return true;
     }
     if (age === "untold" || this.#deps.clock.monotonicMs() < this.#pausedUntilMs) return false;
-    await this.#send(intent);
+    const refusal = this.#deps.refusal(intent);
+    if (refusal !== null) this.#change(intent, { status: "rejected", reason: refusal });
+    else await this.#send(intent);
     return true;
   }
 
@@ -211,7 +215,7 @@ export class OrderDesk {
     const { exchangeMs, wallMs } = this.#news.now();
     this.#change(intent, { status: "unknown", sentAt: exchangeMs ?? intent.decidedAt, sentWallAt: wallMs });
     this.counts.sent++;
-    const outcome = await submitOrder(this.#deps.broker, intent);
+    const outcome = await submitOrder(this.#deps.broker, intent, this.#deps.halted);
     if (this.#closed) return;
     if (outcome.type === "accepted") {
       this.learn(intent.clientOrderId, { status: "open", reason: null, fills: outcome.fills, whole: false });
@@ -238,7 +242,7 @@ export class OrderDesk {
     this.#pausedUntilMs = Math.max(this.#pausedUntilMs, this.#deps.clock.monotonicMs() + Math.max(0, retryAfterMs));
     const now = this.#deps.ledger.find(intent.clientOrderId);
     if (now?.status !== "unknown") return;
-    this.#deps.log.warn(`The venue is busy (${reason}): order ${intent.clientOrderId} waits ${retryAfterMs} ms`);
+    this.#deps.log.warn(`Order ${intent.clientOrderId} was not taken (${reason}): it waits ${retryAfterMs} ms`);
     this.#change(now, { status: "pending", sentAt: null, sentWallAt: null });
   }
 

@@ -15,6 +15,10 @@ export interface ReconcilerDeps {
   readonly broker: Broker;
   /** Takes what the account tells of an order of ours. Throws TradingHalt where it cannot be. */
   readonly learn: (clientOrderId: string, news: OrderNews) => void;
+  /** The store's newest close of a symbol up to an exchange time; null where it has none of the day before. */
+  readonly newestClose: (symbol: string, throughMs: number) => Promise<number | null>;
+  /** Whether there is a limit on the day's loss, which is one sum of money. */
+  readonly sumsLosses: boolean;
   readonly exchangeNowMs: () => number | null;
   readonly clock: Clock;
   readonly timers: Timers;
@@ -76,6 +80,7 @@ export class Reconciler {
           "Cannot trade live on every symbol: expected --symbols, to compare the account with",
         );
       refuseChains(named, account);
+      if (this.#deps.sumsLosses) refuseSeveralQuotes(named, account);
       this.#takeIn(account);
       const facts = this.#facts(named, sinceMs);
       const found = differencesOf(facts, account);
@@ -89,7 +94,7 @@ export class Reconciler {
       }
       if (!this.#acceptBroker) throw disagreement(found);
       for (const { text } of found) log.warn(`The venue's word is taken (--accept-broker): ${text}`);
-      return ledger.settle({ ...settlement, ...this.#inFavourOfVenue(found, throughMs) });
+      return ledger.settle({ ...settlement, ...(await this.#inFavourOfVenue(found, throughMs)) });
     }
   }
 
@@ -172,39 +177,50 @@ export class Reconciler {
     });
   }
 
-  #inFavourOfVenue(found: readonly Difference[], exchangeMs: number): Pick<Settlement, "adjustments" | "waived"> {
+  async #inFavourOfVenue(
+    found: readonly Difference[],
+    exchangeMs: number,
+  ): Promise<Pick<Settlement, "adjustments" | "waived">> {
     const adjustments: FillRow[] = [];
     const waived: Settlement["waived"][number][] = [];
     const before = this.#deps.journal.adjustmentCount();
     for (const { settledBy, text } of found) {
       if (settledBy.type === "waive") waived.push({ kind: settledBy.kind, id: settledBy.id });
-      else
-        adjustments.push(
-          this.#adjustment(`adjustment-${before + adjustments.length + 1}`, settledBy, text, exchangeMs),
-        );
+      else {
+        const fillId = `adjustment-${before + adjustments.length + 1}`;
+        adjustments.push(await this.#adjustment(fillId, settledBy, text, exchangeMs));
+      }
     }
     return { adjustments, waived };
   }
 
-  /** At the average price where it makes the position smaller, so that it brings no profit or loss; else at the last close. */
-  #adjustment(
+  /**
+   * At the average price where it makes the position smaller, so that it brings no profit or loss; else at the store's newest close.
+   * Throws TradingHalt where no price is known: at none, the whole worth would count as profit, and hide a loss.
+   */
+  async #adjustment(
     fillId: string,
     { symbol, quantity }: Extract<Difference["settledBy"], { type: "adjust" }>,
     reason: string,
     exchangeMs: number,
-  ): FillRow {
+  ): Promise<FillRow> {
     const { ledger, clock } = this.#deps;
     const held = ledger.book(symbol).quantity;
     const isSmaller = held.times(quantity).lt("0") && held.plus(quantity).times(held).gte("0");
-    const last = ledger.lastPrice(symbol);
-    const average = ledger.position(symbol).averagePrice;
+    const close = isSmaller ? null : ((await this.#deps.newestClose(symbol, exchangeMs)) ?? ledger.lastPrice(symbol));
+    const price = close === null ? ledger.position(symbol).averagePrice : decimalText(decimalOfPrice(close));
+    if (decimal(price).eq("0"))
+      throw new TradingHalt(
+        `Cannot take the venue's word for ${symbol}: the store has no close of it to value the adjustment at. ` +
+          "Let market-data follow it for a minute, then restart with --accept-broker",
+      );
     return {
       fillId,
       clientOrderId: null,
       symbol,
       side: quantity.gt("0") ? "buy" : "sell",
       candleOpenTime: ledger.nextMinute(symbol) ?? 0,
-      price: isSmaller || last === null ? average : decimalText(decimalOfPrice(last)),
+      price,
       quantity: decimalText(quantity.abs()),
       fee: "0",
       baseFee: null,
@@ -229,6 +245,17 @@ function refuseChains(symbols: readonly string[], { baseAssets }: KnownAccount):
           "run them under two --name on two accounts",
       );
   }
+}
+
+/** A loss in one currency and a loss in another add up to nothing. */
+function refuseSeveralQuotes(symbols: readonly string[], { baseAssets }: KnownAccount): void {
+  const quotes = new Set(symbols.map((symbol) => symbol.slice(baseAssets.get(symbol)?.length ?? 0)));
+  if (quotes.size < 2) return;
+  throw new FabricError(
+    "config",
+    `Cannot hold a daily loss over symbols that are paid in ${[...quotes].sort().join(" and ")}: expected one quote asset; ` +
+      "run them under two --name, or set --max-daily-loss none",
+  );
 }
 
 function disagreement(found: readonly Difference[]): TradingHalt {

@@ -1,7 +1,7 @@
 import type { Candle } from "../core/candle.ts";
 import type { Side } from "../core/decision.ts";
 import { type DecimalValue, decimal } from "./decimal.ts";
-import type { DayRow, FillRow } from "./journal-rows.ts";
+import type { DayRow, FillRow, IntentRow } from "./journal-rows.ts";
 import type { Ledger } from "./ledger.ts";
 import type { PositionBook } from "./position-book.ts";
 import { type PriceReference, PriceWindows } from "./price-window.ts";
@@ -54,6 +54,40 @@ export class RiskDesk {
     const lossReached = (this.dayAt(candle, book) ?? this.#today(candle)).hitAt !== null;
     const reference = this.wantsCloses ? this.#prices.before(candle) : { median: null, traded: true };
     return new CandleCheck({ ledger: this.#ledger, limits: this.#limits, candle, fills, book, reference, lossReached });
+  }
+
+  /**
+   * Holds an order that has waited against position, notional and daily loss once more, as they are now: what was right when it was
+   * decided may not be after a restart with other limits or a loss. Null where it may go out.
+   */
+  refusalNow(intent: IntentRow): Refused | null {
+    const { symbol, clientOrderId } = intent;
+    const ledger = this.#ledger;
+    const underway: Record<Side, DecimalValue> = { buy: decimal("0"), sell: decimal("0") };
+    for (const other of ledger.active(symbol)) {
+      if (other.clientOrderId === clientOrderId || other.status === "pending") continue;
+      const left = decimal(other.quantity).minus(ledger.filledOf(other.clientOrderId));
+      underway[other.side] = underway[other.side].plus(left);
+    }
+    const lastClose = ledger.lastPrice(symbol);
+    const limits = { ...this.#limits, priceCollarPercent: null, maxOrdersPerMinute: null };
+    if (lastClose === null && limits.maxNotional !== null)
+      return { refusal: "notional", reason: `refused: no close of ${symbol} is known to value the order at` };
+    return refusalOf(limits, intent, {
+      held: ledger.book(symbol).quantity,
+      underway,
+      lastClose: lastClose ?? 0,
+      reference: { median: null, traded: true },
+      ordersInWindow: 0,
+      lossReached: this.#isLossReached(),
+    });
+  }
+
+  #isLossReached(): boolean {
+    const { day, equity } = this.#ledger;
+    const { maxDailyLoss } = this.#limits;
+    if (day === null || maxDailyLoss === null) return false;
+    return day.hitAt !== null || decimal(day.equity).minus(equity).gte(maxDailyLoss);
   }
 
   #today(candle: Candle): DayRow {

@@ -43,6 +43,8 @@ export interface RunnerStatus {
   readonly reason: string | null;
 }
 
+const DAY_MS = 86_400_000;
+
 /** Longest `close` waits for orders that are with the broker. */
 const CLOSE_LIMIT_MS = 1000;
 
@@ -71,7 +73,12 @@ export class RunnerCore {
     this.#fold = new StateFold({ ...deps, market: this.#market });
     const { ledger, desk } = this.#handler;
     const learn = desk.learn.bind(desk);
-    this.#reconciler = new Reconciler({ ...deps, ledger, learn }, options.acceptBroker ?? false);
+    const newestClose = (symbol: string, throughMs: number) => this.#newestClose(symbol, throughMs);
+    const sumsLosses = (options.limits?.maxDailyLoss ?? null) !== null;
+    this.#reconciler = new Reconciler(
+      { ...deps, ledger, learn, newestClose, sumsLosses },
+      options.acceptBroker ?? false,
+    );
     // Whoever is not waiting for it learns of it at the next event.
     this.#faulted.promise.catch(() => undefined);
   }
@@ -215,6 +222,11 @@ export class RunnerCore {
     const { risk } = this.#handler;
     const minutes = risk.wantsCloses ? WINDOW_MINUTES : 1;
     for (const row of await this.#fold.recent(anchor, throughOpenTime, minutes)) risk.note(row);
+  }
+
+  async #newestClose(symbol: string, throughMs: number): Promise<number | null> {
+    const rows = await this.#market.history(symbol, throughMs - DAY_MS, throughMs);
+    return rows.at(-1)?.close ?? null;
   }
 
   #anchor(symbol: string): AnchorRow {

@@ -132,9 +132,9 @@ class SpotBroker implements BinanceBroker {
     };
   }
 
-  async submit(order: BrokerOrder): Promise<SubmitOutcome> {
+  async submit(order: BrokerOrder, withheld: () => string | null = () => null): Promise<SubmitOutcome> {
     const nowMs = this.#deps.clock.monotonicMs();
-    const outcome = await this.#calls.submit(order, nowMs);
+    const outcome = await this.#calls.submit(order, nowMs, withheld);
     if (outcome.type === "unknown" || (outcome.type === "accepted" && !isWhole(order, outcome.fills)))
       this.#watch(order, nowMs, outcome.type === "accepted" ? outcome.fills : []);
     return outcome;

@@ -45,14 +45,14 @@ export class OrderCalls {
   }
 
   /** POST /api/v3/order, once the symbol's filters let the quantity pass. `askedAtMs`: monotonic. */
-  async submit(order: BrokerOrder, askedAtMs: number): Promise<SubmitOutcome> {
+  async submit(order: BrokerOrder, askedAtMs: number, withheld: () => string | null): Promise<SubmitOutcome> {
     const { rules, rest } = this.#deps;
     const answer = await rules.rulesOf(order.symbol);
     if (answer.type === "refused") return this.#refuseHere(answer.reason);
     if (answer.type === "unknown") return { type: "busy", reason: answer.reason, retryAfterMs: RETRY_SOON_MS };
     const fault = await rules.faultOf(order.symbol, answer.rules, order.quantity);
     if (fault !== null) return this.#refuseHere(fault);
-    const reply = await rest.signed("POST", "/api/v3/order", newOrder(order), askedAtMs);
+    const reply = await rest.signed("POST", "/api/v3/order", newOrder(order), askedAtMs, withheld);
     switch (reply.type) {
       case "ok":
         return this.#accepted(order, reply.body, answer.rules);

@@ -79,19 +79,20 @@ export class VenueRest {
 
   /**
    * A signed request: GET's parameters in the query, POST's in the body. `path` without the query; `askedAtMs` (monotonic) is when
-   * its bound began, now unless given.
+   * its bound began, now unless given. `withheld` is asked beside the signing: why nothing is to be sent after all.
    */
   async signed(
     method: "GET" | "POST",
     path: string,
     parameters: Parameters,
     askedAtMs: number = this.#deps.clock.monotonicMs(),
+    withheld: () => string | null = () => null,
   ): Promise<Reply> {
-    const first = await this.#signedOnce(method, path, parameters, askedAtMs);
+    const first = await this.#signedOnce(method, path, parameters, askedAtMs, withheld);
     if (first.type !== "refused" || first.code !== CODES.timestamp) return first;
     this.#counters.late++;
     this.venueClock.distrust();
-    const second = await this.#signedOnce(method, path, parameters, askedAtMs);
+    const second = await this.#signedOnce(method, path, parameters, askedAtMs, withheld);
     if (second.type !== "refused" || second.code !== CODES.timestamp) return second;
     return {
       type: "unsent",
@@ -130,11 +131,19 @@ export class VenueRest {
     return null;
   }
 
-  async #signedOnce(method: "GET" | "POST", path: string, parameters: Parameters, askedAtMs: number): Promise<Reply> {
+  async #signedOnce(
+    method: "GET" | "POST",
+    path: string,
+    parameters: Parameters,
+    askedAtMs: number,
+    withheld: () => string | null,
+  ): Promise<Reply> {
     const { signer, endpoint } = this.#options;
     const unknown = await this.sync();
     if (unknown !== null) return { type: "unsent", reason: unknown, retryAfterMs: RETRY_SOON_MS };
-    return this.#through(method === "POST", askedAtMs, () => {
+    return this.#through(method === "POST", askedAtMs, async () => {
+      const reason = withheld();
+      if (reason !== null) return { type: "unsent", reason, retryAfterMs: 0 };
       // Signed here, after every wait: the signature's time is that of the sending.
       const form = signer.form([...parameters, ...this.timing()]);
       if (method === "GET") return this.#get(`${path}?${form}`, signer.header());

@@ -57,7 +57,7 @@ export class Venue implements Broker {
   readonly #transit: { readonly order: BrokerOrder; readonly atMs: number }[] = [];
   readonly #unpushed: BrokerReport[] = [];
 
-  async submit(order: BrokerOrder): Promise<SubmitOutcome> {
+  async submit(order: BrokerOrder, _withheld?: () => string | null): Promise<SubmitOutcome> {
     this.submits++;
     const mishap = this.mishaps.shift() ?? "ok";
     if (mishap === "stall") await new Promise<void>((resolve) => (this.release = resolve));
