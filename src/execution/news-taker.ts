@@ -10,10 +10,14 @@ export interface NewsTakerDeps {
   readonly log: Log;
 }
 
+/** Monotonic ms between two warnings about orders of somebody else. */
+const STRANGERS_EVERY_MS = 60_000;
+
 /** Takes what the broker says of orders into the ledger, and counts what is late or told before. */
 export class NewsTaker {
   readonly #deps: NewsTakerDeps;
   readonly #counts: DeskCounts;
+  #strangersToldMs = Number.NEGATIVE_INFINITY;
 
   constructor(deps: NewsTakerDeps, counts: DeskCounts) {
     this.#deps = deps;
@@ -42,6 +46,17 @@ export class NewsTaker {
     };
     this.#deps.ledger.changeOrder(intent, patch, verdict.fresh, now);
     return "changed";
+  }
+
+  /** A report of somebody else's order, who may trade a lot on the same account: told once a minute at most, and counted. */
+  tellStranger(clientOrderId: string): void {
+    this.#counts.reportsUnknown++;
+    const nowMs = this.#deps.clock.monotonicMs();
+    if (nowMs < this.#strangersToldMs + STRANGERS_EVERY_MS) return;
+    this.#strangersToldMs = nowMs;
+    this.#deps.log.warn(
+      `The venue tells of order ${clientOrderId}, which is not this runner's (${this.#counts.reportsUnknown} so far)`,
+    );
   }
 
   now(): Moment {

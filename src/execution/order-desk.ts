@@ -28,7 +28,6 @@ export interface DeskDeps {
 /** Orders that wait for a busy venue, or for its clock, are looked at this often: one that has become too old expires. */
 const WAITING_LOOK_MS = 1000;
 const CLOCK_LOOK_MS = 100;
-const STRANGERS_EVERY_MS = 60_000;
 
 /** One symbol's way to the broker. */
 interface Lane {
@@ -55,7 +54,6 @@ export class OrderDesk {
   readonly #unseen = new Set<string>();
   #released = false;
   #pausedUntilMs = 0;
-  #strangersToldMs = Number.NEGATIVE_INFINITY;
   #closed = false;
   #fault: unknown = null;
 
@@ -323,21 +321,10 @@ export class OrderDesk {
     this.counts.reports++;
     try {
       if (this.learn(report.clientOrderId, { ...report, whole: false })) return;
-      this.counts.reportsUnknown++;
-      this.#tellStranger(report.clientOrderId);
+      this.#news.tellStranger(report.clientOrderId);
     } catch (error) {
       this.#stop(error);
     }
-  }
-
-  /** Somebody may trade a lot on the same account: told once a minute at most, and counted. */
-  #tellStranger(clientOrderId: string): void {
-    const nowMs = this.#deps.clock.monotonicMs();
-    if (nowMs < this.#strangersToldMs + STRANGERS_EVERY_MS) return;
-    this.#strangersToldMs = nowMs;
-    this.#deps.log.warn(
-      `The venue tells of order ${clientOrderId}, which is not this runner's (${this.counts.reportsUnknown} so far)`,
-    );
   }
 
   #stop(error: unknown): void {
