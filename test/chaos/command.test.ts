@@ -1,5 +1,14 @@
 import { expect, test } from "bun:test";
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { platform } from "#platform";
+import { exitCodeOf } from "../../src/core/errors.ts";
+import { nodeName } from "../../src/core/symbol.ts";
+import type { Timeframe } from "../../src/core/timeframe.ts";
+import { openJournal } from "../../src/execution/journal.ts";
+import { readMark, writeMark } from "../../src/role/chaos/earlier.ts";
+import { claimGrounds } from "../../src/role/chaos/folder.ts";
+import { SCHEMA_VERSION } from "../../src/store/contract.ts";
+import { encodeManifest } from "../../src/store/manifest.ts";
 import { fabric, start } from "../support/fabric.ts";
 import { tempFolder } from "../support/temp-folder.ts";
 
@@ -44,6 +53,83 @@ test("chaos does not take the data folder of everything else for its own: FABRIC
   expect(readdirSync(folder.path)).toEqual(["data"]);
   expect(readdirSync(data)).toEqual(["market.duckdb"]);
 });
+
+/** A folder as a run of chaos leaves it, with a store and a journal of the simulated market. */
+function earlierChaos(data: string): void {
+  for (const path of ["run", "journal", "published/segments", "halt"])
+    mkdirSync(`${data}/${path}`, { recursive: true });
+  writeMark(data, { chaos: true, seed: 5, storeId: "store-1" });
+  writeFileSync(`${data}/market.duckdb`, "rows");
+  writeFileSync(`${data}/run/busy~alive.lock`, "");
+  writeFileSync(`${data}/published/segments/candle-000000000001-000000000720-0a1b2c3d.parquet`, "rows");
+  writeManifest(data, "store-1", "sim:seed=5:start=2025-01-01T00:00Z");
+  writeJournal(data, "busy", "store-1");
+}
+
+function writeManifest(data: string, storeId: string, environment: string): void {
+  const rest = { throughSeq: 0, closedThrough: null, cleanStop: true, heads: [], segments: [] };
+  const manifest = { format: SCHEMA_VERSION, storeId, venue: "binance-spot", environment, ...rest };
+  writeFileSync(`${data}/published/manifest.json`, encodeManifest(manifest));
+}
+
+function writeJournal(data: string, runner: string, storeId: string): void {
+  const binding = { storeId, mode: "paper", strategy: "s", version: "1", params: "{}", symbols: "all" } as const;
+  openJournal(platform, data, { ...binding, runner: nodeName(runner), timeframe: "1m" as Timeframe }).close();
+}
+
+test("A folder that holds nothing but what an earlier chaos left is taken and emptied", () => {
+  using folder = tempFolder();
+  const data = folder.join("data");
+  earlierChaos(data);
+  const { work, temporary } = claimGrounds(data, 9);
+  rmSync(work, { recursive: true });
+  expect([temporary, readdirSync(data), readMark(data)?.seed]).toEqual([false, ["chaos.json"], 9]);
+});
+
+const BECAME: readonly (readonly [string, (data: string) => void, RegExp])[] = [
+  ["another store", (data) => writeManifest(data, "store-2", "sim:seed=5"), /holds store store-2 and the mark says/],
+  ["a store of the real exchange", (data) => writeManifest(data, "store-1", "production"), /production, not simulated/],
+  ["a store without a manifest", (data) => rmSync(`${data}/published`, { recursive: true }), /no manifest that tells/],
+  ["a damaged manifest", (data) => writeFileSync(`${data}/published/manifest.json`, "{"), /checksum/],
+  [
+    "the journal of another runner",
+    (data) => writeJournal(data, "mine", "store-1"),
+    /journal\/mine\.sqlite is no file/,
+  ],
+  [
+    "a journal of another store",
+    (data) => writeJournal(data, "saver", "store-2"),
+    /journal of saver belongs to store store-2/,
+  ],
+  ["a configuration", (data) => writeFileSync(`${data}/fabric.toml`, ""), /fabric\.toml is no file/],
+  ["a key file", (data) => writeFileSync(`${data}/run/keys`, ""), /run\/keys is no file/],
+  ["a link", (data) => symlinkSync("/etc", `${data}/chaos.log`), /chaos\.log is no file/],
+  ["no mark that can be read", (data) => writeFileSync(`${data}/chaos.json`, "{}"), /cannot be read as its mark/],
+  [
+    "a mark from before there was a store",
+    (data) => writeMark(data, { chaos: true, seed: 5, storeId: null }),
+    /mark says none/,
+  ],
+];
+
+for (const [what, become, says] of BECAME)
+  test(`A marked folder with ${what} is refused (77) and stays as it is`, () => {
+    using folder = tempFolder();
+    const data = folder.join("data");
+    earlierChaos(data);
+    become(data);
+    const before = readdirSync(data, { recursive: true }).sort();
+    let refusal: unknown;
+    try {
+      claimGrounds(data, 9);
+    } catch (error) {
+      refusal = error;
+    }
+    expect([exitCodeOf(refusal), String(refusal)]).toEqual([77, expect.stringMatching(says)]);
+    expect(String(refusal)).toMatch(/choose another --data, or remove the folder yourself/);
+    const after = readdirSync(data, { recursive: true }).filter((name) => !/sqlite-(wal|shm)$/.test(String(name)));
+    expect(after.sort()).toEqual(before);
+  });
 
 test("chaos tells what is wrong with a flag (64)", async () => {
   for (const words of [

@@ -4,13 +4,16 @@ import { platform } from "#platform";
 import { messageOf } from "../../core/errors.ts";
 import { SIM_KEYS } from "../../feed/sim/venue/signed-request.ts";
 import { declareRole } from "../../store/guard.ts";
+import { storeLayout } from "../../store/layout.ts";
+import { readManifest } from "../../store/manifest.ts";
 import { useEmbeddedLibzmq } from "../lifecycle/embedded-libzmq.ts";
 import { stopSignal } from "../lifecycle/stop-signal.ts";
 import type { Exit } from "./actor.ts";
 import { CONSUMERS, castOf, LIVE_RUNNER, RUNNERS, type Runner, type Stage, SYMBOLS, strategyText } from "./cast.ts";
 import { Disk, possibleMounts } from "./disk.ts";
+import { writeMark } from "./earlier.ts";
 import type { CaughtUp, Evidence, Verdict } from "./evidence.ts";
-import { claimGrounds, type Grounds, markGrounds, removeTree } from "./folder.ts";
+import { claimGrounds, type Grounds, removeTree } from "./folder.ts";
 import { filesLeft, processesLeft, publishedRows, runnerEvidence, truthOf, verifyData } from "./gather.ts";
 import { Janitor } from "./janitor.ts";
 import { judgeMarket } from "./judge-market.ts";
@@ -98,6 +101,7 @@ class Chaos {
       await this.#play?.close();
       await this.#segments?.close();
       if (report?.ok !== true) this.#keepWords();
+      this.#markStore();
       const problem = this.#disk?.close(report !== null && !(this.#grounds.temporary && report.ok));
       if (problem) say(problem);
       await this.#janitor.dismiss();
@@ -113,7 +117,7 @@ class Chaos {
       if (typeof mounted === "string") this.#skip(mounted);
       else {
         this.#disk = mounted;
-        markGrounds(data, seed);
+        writeMark(data, { chaos: true, seed, storeId: null });
       }
     }
     const strategies = new Map<Runner, string>();
@@ -153,6 +157,7 @@ class Chaos {
       );
     while (!begun() && !stop.aborted && platform.clock.monotonicMs() - startMs < BEGIN_WITHIN_MS)
       await play.pause(50, stop);
+    this.#markStore();
   }
 
   async #finish(play: Play, stage: Stage, caughtUp: CaughtUp, stop: AbortSignal): Promise<ChaosReport | null> {
@@ -251,6 +256,17 @@ class Chaos {
       writeFileSync(join(this.#grounds.data, "chaos.log"), text);
     } catch (error) {
       say(`cannot keep what the nodes said: ${messageOf(error)}`);
+    }
+  }
+
+  /** Says which store is chaos's, so that a later run knows its own. */
+  #markStore(): void {
+    const { data } = this.#grounds;
+    try {
+      const manifest = readManifest(storeLayout(data).manifest, platform.files);
+      if (manifest) writeMark(data, { chaos: true, seed: this.#options.seed, storeId: manifest.storeId });
+    } catch (error) {
+      say(`cannot mark the store as chaos's: ${messageOf(error)}`);
     }
   }
 

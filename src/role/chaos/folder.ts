@@ -5,9 +5,7 @@ import { platform } from "#platform";
 import { FabricError } from "../../core/errors.ts";
 import { liveNodes } from "../lifecycle/advertisement.ts";
 import { dataFolder } from "../lifecycle/data-folder.ts";
-
-/** Says that a folder was made by chaos and may be hurt and emptied by it. */
-const MARK = "chaos.json";
+import { MARK, whyNotEarlier, writeMark } from "./earlier.ts";
 
 /** Where the play happens, and where what must not be hurt with it is kept. */
 export interface Grounds {
@@ -32,7 +30,7 @@ export function claimGrounds(given: string | undefined, seed: number): Grounds {
     const data = given === undefined ? join(work, "data") : dataFolder(given).path;
     if (given !== undefined) refuseRealData(data);
     if (platform.files.stat(data)) for (const name of platform.files.list(data)) removeTree(join(data, name));
-    markGrounds(data, seed);
+    writeMark(data, { chaos: true, seed, storeId: null });
     const sockets = dirname(dataFolder(data).ipcEndpoint("any").slice("ipc://".length));
     return {
       data,
@@ -45,12 +43,6 @@ export function claimGrounds(given: string | undefined, seed: number): Grounds {
     removeTree(work);
     throw error;
   }
-}
-
-/** Writes the mark: also into the disk that is mounted over the folder. */
-export function markGrounds(data: string, seed: number): void {
-  platform.files.makeFolder(data);
-  platform.files.writeDurably(join(data, MARK), `${JSON.stringify({ chaos: true, seed })}\n`);
 }
 
 /** Copies folders and plain files; a socket, a pipe or a link says nothing of a run. Nothing is left of a copy that fails. */
@@ -82,10 +74,17 @@ function refuseRealData(data: string): void {
   const names = stat.isDirectory ? files.list(data) : [];
   if (stat.isDirectory && (names.length === 0 || names.includes(MARK))) {
     const [alive] = liveNodes(join(data, "run"), files, openSqlite);
-    if (!alive) return;
+    if (alive) {
+      throw new FabricError(
+        "refused",
+        `Cannot hurt ${data}: ${alive.node} (process ${alive.pid}) runs in it; stop it, or choose another --data`,
+      );
+    }
+    const why = names.length === 0 ? null : whyNotEarlier(data);
+    if (why === null) return;
     throw new FabricError(
       "refused",
-      `Cannot hurt ${data}: ${alive.node} (process ${alive.pid}) runs in it; stop it, or choose another --data`,
+      `Cannot hurt ${data}: chaos empties a folder that holds nothing but what an earlier chaos left, and in this ${why}; choose another --data, or remove the folder yourself where nobody needs it`,
     );
   }
   throw new FabricError(

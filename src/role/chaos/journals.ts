@@ -21,6 +21,14 @@ export function readJournal(data: string, runner: string): JournalContents {
   return withJournal(platform.openSqlite, journalPath(data, runner), contentsOf);
 }
 
+/** The store that a journal is bound to; null where it has no table yet. Throws where it cannot be read. */
+export function journalStore(data: string, runner: string): string | null {
+  return withJournal(platform.openSqlite, journalPath(data, runner), (database) => {
+    if (!database.prepare("SELECT 1 FROM sqlite_master WHERE name = 'meta'").get()) return null;
+    return String(database.prepare("SELECT value FROM meta WHERE key = 'storeId'").get()?.value ?? "none");
+  });
+}
+
 /** The newest minute decided, by symbol; null where the journal cannot be read now. */
 export function decidedMinutes(data: string, runner: string): ReadonlyMap<string, number> | null {
   try {
