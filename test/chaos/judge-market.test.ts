@@ -8,7 +8,7 @@ import { START } from "./sound-evidence.ts";
 const LATE = 70;
 const lastMinute = START + 59 * 60_000;
 
-test("Evidence of a run in which nothing went wrong holds in all twenty-one invariants, whose ids are stable", () => {
+test("Evidence of a run in which nothing went wrong holds in all twenty-two invariants, whose ids are stable", () => {
   expect(broken(sound)).toEqual([]);
   expect(judge(sound).map(({ id }) => id)).toEqual([
     "candles",
@@ -24,6 +24,7 @@ test("Evidence of a run in which nothing went wrong holds in all twenty-one inva
     "positions",
     "venue-orders",
     "venue-holdings",
+    "hurt",
     "one-writer",
     "one-node",
     "no-own-death",
@@ -81,6 +82,44 @@ const CASES: readonly Case[] = [
     ["wire-durable"],
     /high differ/,
   ],
+  [
+    "a subscriber that heard a single one of the play's candles",
+    { ...sound, wire: sound.wire.slice(0, 1) },
+    ["wire-durable"],
+    /but 1 of the play's 40/,
+  ],
+  ["candles that were heard and not compared", { ...sound, forgotten: 3 }, ["wire-durable"], /3 candles were heard/],
+  [
+    "segments of which a part was never read",
+    { ...sound, segments: sound.segments.slice(1) },
+    ["segments-durable"],
+    /119 of 120 rows read/,
+  ],
+  [
+    "a row that the segments gave twice",
+    { ...sound, segments: [...sound.segments, ...sound.segments.slice(0, 1)] },
+    ["segments-durable"],
+    /1 rows were given twice/,
+  ],
+  [
+    "segments that cannot be read at the end",
+    { ...sound, segmentReads: { reads: 9, failures: 1, atLast: "its checksum" } },
+    ["segments-durable"],
+    /last read failed: its checksum/,
+  ],
+  [
+    "segments that could hardly ever be read",
+    { ...sound, segmentReads: { reads: 100, failures: 99, atLast: null } },
+    ["segments-durable"],
+    /99 of 100 reads failed/,
+  ],
+  ["a store of which nothing was checked", withVerify({ checks: [] }), ["store"], /segments was not checked/],
+  [
+    "a piece of evidence that could not be had, though all else holds",
+    { ...sound, problems: [{ ids: ["candles", "gaps"], what: "the published store: torn" }] },
+    ["candles", "gaps"],
+    /the published store: torn/,
+  ],
   ["a deaf subscriber", { ...sound, wire: [] }, ["wire-durable"], /no candles heard/],
   [
     "a segment's row that the store does not have",
@@ -113,7 +152,7 @@ const CASES: readonly Case[] = [
 
 testCases(CASES);
 
-test("A missing minute that a gap records is no fault", () => {
+test("A missing minute that a gap records is no fault where the exchange was away for it, and one where it was not", () => {
   const rows = sound.rows
     .slice(0, -4)
     .concat(sound.rows.slice(-2))
@@ -121,11 +160,17 @@ test("A missing minute that a gap records is no fault", () => {
   const gaps = sound.symbols.map((symbol) => {
     return { symbol, fromOpenTime: lastMinute - 60_000, toOpenTime: lastMinute - 60_000, reason: "test" };
   });
-  expect(judgeMarket({ ...sound, rows, gaps }).find(({ id }) => id === "gaps")).toEqual({
+  const outages = { longestMs: 10_500, beyondPatienceMs: 10_500 };
+  const away = { ...sound, rows, gaps, outages };
+  expect(judgeMarket(away).find(({ id }) => id === "gaps")).toEqual({
     id: "gaps",
     ok: true,
     detail: "2 missing minutes, all recorded",
   });
+  const whole = judgeMarket({ ...sound, rows, gaps }).find(({ id }) => id === "gaps");
+  expect(whole?.detail).toMatch(/2 minutes are recorded as gaps, and the exchange was away long enough for 0/);
+  const far = gaps.map((gap) => ({ ...gap, fromOpenTime: gap.toOpenTime - 30 * 60_000 }));
+  expect(judgeMarket({ ...away, gaps: far }).find(({ id }) => id === "gaps")?.detail).toMatch(/62 minutes .* for 42/);
 });
 
 test("A verdict names five faults and counts the rest", () => {

@@ -1,6 +1,10 @@
 import { expect, test } from "bun:test";
 import type { Evidence } from "../../src/role/chaos/evidence.ts";
-import { broken, type Case, sound, testCases, withPlay } from "./judging.ts";
+import { Outages } from "../../src/role/chaos/outages.ts";
+import { broken, type Case, judge, sound, testCases, withPlay } from "./judging.ts";
+
+/** An exit of a start that could not write to the disk. */
+const AT_START = { code: 74, ours: false, hadRun: false, onTroubledDisk: true };
 
 const CASES: readonly Case[] = [
   [
@@ -33,9 +37,35 @@ const CASES: readonly Case[] = [
   ],
   [
     "a node that died by itself",
-    withPlay({ deaths: [{ ...(sound.stops[0] as Evidence["stops"][number]), code: 70, ours: false, excuse: null }] }),
+    withPlay({ deaths: [{ ...(sound.stops[0] as Evidence["stops"][number]), ...AT_START, code: 70 }] }),
     ["no-own-death"],
     /busy ended by itself \(70\)/,
+  ],
+  [
+    "a running node that ended on a full disk",
+    withPlay({ deaths: [{ ...(sound.stops[0] as Evidence["stops"][number]), ...AT_START, hadRun: true }] }),
+    ["no-own-death"],
+    /busy ended by itself \(74\)/,
+  ],
+  [
+    "a start that ended on a disk that nobody hurt",
+    withPlay({ deaths: [{ ...(sound.stops[0] as Evidence["stops"][number]), ...AT_START, onTroubledDisk: false }] }),
+    ["no-own-death"],
+    /busy ended by itself \(74\)/,
+  ],
+  [
+    "things taken away that nobody saw come back",
+    withPlay({ healings: [] }),
+    ["healed"],
+    /4 things were taken away, and none was seen/,
+  ],
+  ["a run in which nothing was hurt", withPlay({ kills: {}, faults: {} }), ["hurt"], /nothing was hurt/],
+  ["a kind of fault that was never done", withPlay({ faults: {} }), ["hurt"], /none of 9 faults of the kind "file"/],
+  [
+    "a bridge that hardly answered",
+    withPlay({ bridge: { ...sound.play.bridge, answered: 23 } }),
+    ["bridge-inert"],
+    /but 23 times/,
   ],
   [
     "a socket that stayed away",
@@ -80,8 +110,32 @@ const CASES: readonly Case[] = [
 testCases(CASES);
 
 test("A start on a disk that could not be written is excused", () => {
-  const deaths = [
-    { ...(sound.stops[0] as Evidence["stops"][number]), code: 74, ours: false, excuse: "the disk was full" },
-  ];
+  const deaths = [{ ...(sound.stops[0] as Evidence["stops"][number]), ...AT_START }];
   expect(broken(withPlay({ deaths }))).toEqual([]);
+});
+
+test("Where nothing was asked to be hurt, nothing need be; where there is no /proc, the judges say what they did not see", () => {
+  const calm = { ...withPlay({ kills: {}, faults: {}, healings: [] }), wished: {} };
+  expect(broken(calm)).toEqual([]);
+  const blind = judge({ ...sound, blind: "no /proc" });
+  for (const id of ["nothing-left", "bridge-inert"])
+    expect(blind.find((each) => each.id === id)?.detail).toMatch(/SKIPPED .*no \/proc/);
+});
+
+test("Outages add up: one ends only once the exchange was whole for three seconds, and counts beyond ten", () => {
+  const outages = new Outages();
+  const looks: readonly (readonly [boolean, number])[] = [
+    [true, 0],
+    [false, 2000],
+    [true, 4000],
+    [false, 6500],
+    [false, 7000],
+    [true, 20_000],
+    [true, 28_000],
+    [false, 32_000],
+  ];
+  for (const [isAway, ms] of looks) outages.look(isAway, ms);
+  expect(outages.facts(50_000)).toEqual({ longestMs: 12_000, beyondPatienceMs: 12_000 });
+  outages.look(true, 50_000);
+  expect(outages.facts(65_000).beyondPatienceMs).toBe(27_000);
 });

@@ -3,6 +3,14 @@ import type { Row } from "../../src/role/chaos/journals.ts";
 import { scaled } from "../../src/role/chaos/judge-trading.ts";
 import { type Case, first, sound, testCases, withFirstRunner, withLive, withTable, withVenue } from "./judging.ts";
 
+function lostOrders(count: number): readonly Row[] {
+  const live = sound.runners.find(({ undisturbed }) => undisturbed === null);
+  const order = live?.found.intents[0] as Row;
+  return Array.from({ length: count }, (_, at) => {
+    return { ...order, client_order_id: `lost-${at}`, open_time: at, status: "lost" };
+  });
+}
+
 const CASES: readonly Case[] = [
   [
     "an order twice by id",
@@ -98,6 +106,87 @@ const CASES: readonly Case[] = [
     })),
     ["orders-once"],
     /is unknown/,
+  ],
+  [
+    "a runner that lost its journal and began anew",
+    withFirstRunner((runner) => ({ ...runner, begun: { startSeq: 7, anchors: runner.begun?.anchors ?? [] } })),
+    ["decisions"],
+    /busy began after row 7, and its journal says 80/,
+  ],
+  [
+    "a runner whose first candle became another",
+    withFirstRunner((runner) => ({
+      ...runner,
+      begun: { startSeq: runner.found.startSeq, anchors: [{ symbol: "X" }] },
+    })),
+    ["decisions"],
+    /busy began at .*"X"/,
+  ],
+  [
+    "a runner that had not begun when it was hurt",
+    withLive((live) => ({ ...live, begun: null })),
+    ["decisions"],
+    /trader had not begun/,
+  ],
+  [
+    "a live decision left out",
+    withLive((live) => ({ ...live, found: { ...live.found, intents: live.found.intents.slice(0, 3) } })),
+    ["decisions"],
+    /trader had 4 candles of BTCUSDT and took 3 decisions/,
+  ],
+  [
+    "more lost orders than anything that could lose them",
+    withLive((live) => ({
+      ...live,
+      found: { ...live.found, intents: [...live.found.intents, ...lostOrders(3)] },
+    })),
+    ["orders-once"],
+    /3 orders are lost, and 1 things were in their way/,
+  ],
+  [
+    "a fill's amount that is no number",
+    withTable("fills", (rows) => first(rows, { quantity: "1e-3" }), true),
+    ["fills-once", "positions"],
+    /amount that is no number: "1e-3"/,
+  ],
+  [
+    "a position that is no number",
+    withLive((live) => ({ ...live, positions: new Map([["BTCUSDT", "much"]]) })),
+    ["venue-holdings"],
+    /trader: BTCUSDT has an amount that is no number: "much"/,
+  ],
+  [
+    "an execution at the exchange that is no count",
+    withVenue({ orders: first(sound.venue.orders, { executed: "" }) }),
+    ["venue-orders"],
+    /executed "", which is no count/,
+  ],
+  [
+    "a fill twice in the live runner's journal",
+    withLive((live) => ({
+      ...live,
+      found: { ...live.found, fills: [...live.found.fills, live.found.fills[0] as Row] },
+    })),
+    ["venue-orders"],
+    /fill fill-0 is twice in the journal/,
+  ],
+  [
+    "a live fill of an order that nobody made",
+    withLive((live) => ({
+      ...live,
+      found: {
+        ...live.found,
+        fills: [...live.found.fills, { ...(live.found.fills[0] as Row), fill_id: "f", client_order_id: "ghost" }],
+      },
+    })),
+    ["venue-orders"],
+    /fill f in the journal is of order ghost, which was never decided.*order ghost is filled, and the exchange never had it/,
+  ],
+  [
+    "an exchange that filled nothing",
+    withVenue({ orders: sound.venue.orders.map((order) => ({ ...order, executed: "0" })) }),
+    ["venue-orders"],
+    /the exchange filled nothing/,
   ],
   [
     "an order twice at the exchange",

@@ -2,17 +2,12 @@ import { expect, test } from "bun:test";
 import type { StoredCandle } from "../../src/core/candle.ts";
 import type { Evidence, RunnerEvidence, Verdict } from "../../src/role/chaos/evidence.ts";
 import type { JournalContents, Row } from "../../src/role/chaos/journals.ts";
-import { judgeMarket } from "../../src/role/chaos/judge-market.ts";
-import { judgeNodes } from "../../src/role/chaos/judge-nodes.ts";
-import { judgeTrading } from "../../src/role/chaos/judge-trading.ts";
-import { judgeVenue } from "../../src/role/chaos/judge-venue.ts";
+import { judgeAll } from "../../src/role/chaos/judge.ts";
 import { soundEvidence } from "./sound-evidence.ts";
 
 export const sound = await soundEvidence();
 
-export function judge(evidence: Evidence): readonly Verdict[] {
-  return [...judgeMarket(evidence), ...judgeTrading(evidence), ...judgeVenue(evidence), ...judgeNodes(evidence)];
-}
+export const judge: (evidence: Evidence) => readonly Verdict[] = judgeAll;
 
 export function broken(evidence: Evidence): readonly Verdict[] {
   return judge(evidence).filter(({ ok }) => !ok);

@@ -59,6 +59,7 @@ test("A minute of chaos kills at least twenty times, every role over a few seeds
   expect([...killed].sort()).toEqual(cast.map(({ name }) => name).sort());
   const wires = WIRES.flatMap((wire) => ["cut", "stall", "slow", "half-open", "refuse"].map((how) => `${wire} ${how}`));
   const files = FILE_FAULTS.flatMap((fault) => [`${fault} delete`, `${fault} truncate`]);
+  files.push("segment flip");
   const disk = ["full", "read-only published", "read-only journal"];
   expect([...done].sort()).toEqual([...wires, ...files, ...disk, "kill", "stall", "second", "knock"].sort());
 });

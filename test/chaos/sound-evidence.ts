@@ -43,16 +43,22 @@ export async function soundEvidence(): Promise<Evidence> {
       gaps: 0,
       revisions: 0,
       segments: 1,
-      checks: [{ id: "keys", ok: true, detail: "" }],
+      checks: ["keys", "manifest", "segments"].map((id) => ({ id, ok: true, detail: "" })),
     },
     runners,
     venue,
     rails: [{ node: "scanner", rails: SYMBOLS.map((symbol) => railOf(symbol, rows)) }],
     wire: rows.slice(START_SEQ).map((row) => ({ ...row, ...ENVELOPE, closeTime: row.openTime + 59_999 })),
     segments: rows,
+    forgotten: 0,
+    segmentReads: { reads: 100, failures: 30, atLast: null },
+    outages: { longestMs: 6000, beyondPatienceMs: 0 },
+    wished: { kill: 9, file: 9, disk: 1 },
+    problems: [],
+    blind: null,
     play: {
       kills: { runner: 1 },
-      faults: {},
+      faults: { "file.socket": 4 },
       deaths: [],
       seconds: ["market-data", "busy"].map((node) => {
         const expected = node === "market-data" ? 69 : 77;
@@ -91,7 +97,8 @@ async function runnerEvidence(runner: Runner, rows: readonly StoredCandle[]): Pr
     sums.set(String(fill.symbol), (sums.get(String(fill.symbol)) ?? 0) + signed);
   }
   const positions = new Map([...sums].map(([symbol, thousandths]) => [symbol, `${thousandths / 1000}`]));
-  return { runner, found: run, undisturbed: structuredClone(run), positions };
+  const { startSeq, anchors } = structuredClone(run);
+  return { runner, found: run, undisturbed: structuredClone(run), positions, begun: { startSeq, anchors } };
 }
 
 /** A runner that bought 0.02 twice at the exchange, had one order refused and one that nobody took. */
@@ -106,10 +113,12 @@ function liveEvidence(rows: readonly StoredCandle[]): { live: RunnerEvidence; ve
     quantity: "0.02",
     status,
   }));
-  const fills = intents.slice(0, 2).map(({ client_order_id }) => ({ client_order_id, side: "buy", quantity: "0.02" }));
+  const fills = intents.slice(0, 2).map(({ client_order_id }, at) => {
+    return { fill_id: `fill-${at}`, client_order_id, side: "buy", quantity: "0.02" };
+  });
   const lastOpenTime = rows.findLast(({ symbol }) => symbol === "BTCUSDT")?.openTime ?? 0;
-  const cursor = { symbol: "BTCUSDT", delivered: 5, last_open_time: lastOpenTime, commit_seq: rows.length };
-  const cursors = [{ ...cursor, digest: digestOf(rows, "BTCUSDT", 5, lastOpenTime) }];
+  const cursor = { symbol: "BTCUSDT", delivered: 4, last_open_time: lastOpenTime, commit_seq: rows.length };
+  const cursors = [{ ...cursor, digest: digestOf(rows, "BTCUSDT", 4, lastOpenTime) }];
   const facts = { storeId: "store", startSeq: START_SEQ, throughSeq: rows.length, anchors: [], states: [] };
   const found: JournalContents = { ...facts, cursors, intents, fills };
   const positions = new Map([["BTCUSDT", "0.04"]]);
@@ -118,7 +127,8 @@ function liveEvidence(rows: readonly StoredCandle[]): { live: RunnerEvidence; ve
     return { client_order_id, symbol, side: "BUY", executed: at < 2 ? "2000000" : "0" };
   });
   const venue = { orders, balances: new Map([["BTC", 4_000_000n]]) };
-  return { live: { runner: LIVE_RUNNER, found, undisturbed: null, positions }, venue };
+  const begun = { startSeq: START_SEQ, anchors: [] };
+  return { live: { runner: LIVE_RUNNER, found, undisturbed: null, positions, begun }, venue };
 }
 
 function railOf(symbol: string, rows: readonly StoredCandle[]): RailState {

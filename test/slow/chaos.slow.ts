@@ -26,6 +26,7 @@ const IDS = [
   "positions",
   "venue-orders",
   "venue-holdings",
+  "hurt",
   "one-writer",
   "one-node",
   "no-own-death",

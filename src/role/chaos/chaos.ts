@@ -12,22 +12,19 @@ import type { Exit } from "./actor.ts";
 import { CONSUMERS, castOf, LIVE_RUNNER, RUNNERS, type Runner, type Stage, SYMBOLS, strategyText } from "./cast.ts";
 import { Disk, possibleMounts } from "./disk.ts";
 import { writeMark } from "./earlier.ts";
-import type { CaughtUp, Evidence, Verdict } from "./evidence.ts";
+import type { Beginning, CaughtUp, Evidence } from "./evidence.ts";
 import { claimGrounds, type Grounds, removeTree } from "./folder.ts";
-import { filesLeft, processesLeft, publishedRows, runnerEvidence, truthOf, verifyData } from "./gather.ts";
+import { verifyData } from "./gather.ts";
+import { gatherEvidence } from "./gather-evidence.ts";
 import { Janitor } from "./janitor.ts";
-import { judgeMarket } from "./judge-market.ts";
-import { judgeNodes } from "./judge-nodes.ts";
-import { judgeTrading } from "./judge-trading.ts";
-import { judgeVenue } from "./judge-venue.ts";
-import { mountsOf } from "./mounts.ts";
-import { planOf } from "./plan.ts";
+import { readJournal } from "./journals.ts";
+import { judgeAll } from "./judge.ts";
+import { planOf, wishedOf } from "./plan.ts";
 import { Play } from "./play.ts";
 import { freePorts } from "./ports.ts";
 import { type ChaosReport, reportText } from "./report.ts";
 import { SegmentEar } from "./segment-ear.ts";
 import { haltTrading, settle, standStill } from "./settle.ts";
-import { readVenueBooks } from "./venue-books.ts";
 import type { ChaosWish } from "./wish.ts";
 
 export interface ChaosOptions extends ChaosWish {
@@ -40,9 +37,8 @@ const EXIT_BROKEN = 65;
 /** Stopped before there was a verdict. */
 const EXIT_NO_VERDICT = 75;
 /** The first candles of every symbol are there within this, or nothing is worth hurting. */
-const BEGIN_WITHIN_MS = 30_000;
+const BEGIN_WITHIN_MS = 60_000;
 const STOP_WITHIN_MS = 8000;
-
 /**
  * Plays a whole market on the simulated exchange, hurts it by a seeded schedule, lets everything back, and proves that nothing was
  * lost, doubled or left. Resolves to 0 where every invariant holds, 65 where one does not, 75 where it was stopped before the
@@ -53,11 +49,13 @@ export async function runChaos(options: ChaosOptions): Promise<number> {
   useEmbeddedLibzmq();
   const grounds = claimGrounds(options.data, options.seed);
   using stop = stopSignal();
-  let keep = false;
+  // Whatever goes wrong: the evidence of it stays.
+  let keep = true;
   try {
     say(`seed ${options.seed}, ${Math.round(options.forMs / 1000)} s of faults, data in ${grounds.data}`);
     const outcome = await new Chaos(options, grounds).run(stop.signal);
     if (outcome === null) {
+      keep = false;
       say(`stopped (${String(stop.signal.reason)}): no verdict`);
       return EXIT_NO_VERDICT;
     }
@@ -78,6 +76,8 @@ class Chaos {
   #disk: Disk | null = null;
   #play: Play | null = null;
   #segments: SegmentEar | null = null;
+  #wished: Evidence["wished"] = {};
+  readonly #begun = new Map<string, Beginning>();
 
   constructor(options: ChaosOptions, grounds: Grounds) {
     this.#options = options;
@@ -90,7 +90,7 @@ class Chaos {
     });
   }
 
-  /** Null where it was stopped before there was a verdict. Whatever happens, nothing of it is left. */
+  /** Null where it was stopped before there was a verdict. Whatever happens, nothing of it is left but what its folder holds. */
   async run(stop: AbortSignal): Promise<ChaosReport | null> {
     let report: ChaosReport | null = null;
     try {
@@ -98,14 +98,25 @@ class Chaos {
       report = await this.#perform(stage, stop);
       return report;
     } finally {
-      await this.#play?.close();
-      await this.#segments?.close();
+      const stopped = report === null && stop.aborted;
+      await this.#attempt(() => this.#play?.close());
+      await this.#attempt(() => this.#segments?.close());
       if (report?.ok !== true) this.#keepWords();
       this.#markStore();
-      const problem = this.#disk?.close(report !== null && !(this.#grounds.temporary && report.ok));
+      const problem = this.#disk?.close(!stopped && !(this.#grounds.temporary && report?.ok));
       if (problem) say(problem);
       await this.#janitor.dismiss();
-      if (this.#grounds.sockets !== null) removeTree(this.#grounds.sockets);
+      const { sockets } = this.#grounds;
+      if (sockets !== null) await this.#attempt(() => removeTree(sockets));
+    }
+  }
+
+  /** Of the things to be closed one may fail: the others are closed all the same. */
+  async #attempt(close: () => void | Promise<void>): Promise<void> {
+    try {
+      await close();
+    } catch (error) {
+      say(messageOf(error));
     }
   }
 
@@ -136,20 +147,23 @@ class Chaos {
     this.#play = play;
     this.#segments = new SegmentEar(stage.data);
     play.startAll();
-    await this.#begin(play, stop);
+    await this.#begin(play, stage, stop);
     if (stop.aborted) return null;
     say("the market runs; hurting it");
-    await play.perform(planOf(this.#options, castOf(stage)), stop);
+    const steps = planOf(this.#options, castOf(stage));
+    this.#wished = wishedOf(steps, this.#disk !== null);
+    await play.perform(steps, stop);
     if (stop.aborted) return null;
     say("the faults have ended; waiting for everything to catch up");
     play.letBack();
     const caughtUp = await settle(play, stage.data, stop);
+    await play.lookAgain(stop);
     if (stop.aborted) return null;
     return this.#finish(play, stage, caughtUp, stop);
   }
 
   /** Every symbol has live candles and both runners have decided on some. */
-  async #begin(play: Play, stop: AbortSignal): Promise<void> {
+  async #begin(play: Play, stage: Stage, stop: AbortSignal): Promise<void> {
     const startMs = platform.clock.monotonicMs();
     const begun = () =>
       RUNNERS.every(
@@ -158,6 +172,24 @@ class Chaos {
     while (!begun() && !stop.aborted && platform.clock.monotonicMs() - startMs < BEGIN_WITHIN_MS)
       await play.pause(50, stop);
     this.#markStore();
+    for (const name of RUNNERS) {
+      const begun = await this.#beginning(stage.data, name, play, stop);
+      if (begun !== null) this.#begun.set(name, begun);
+    }
+  }
+
+  /** Where a runner began, out of its journal; null where that cannot be had within a moment. */
+  async #beginning(data: string, name: string, play: Play, stop: AbortSignal): Promise<Beginning | null> {
+    for (let tries = 0; tries < 40 && !stop.aborted; tries++) {
+      try {
+        const { startSeq, anchors } = readJournal(data, name);
+        if (anchors.length === SYMBOLS.length) return { startSeq, anchors };
+      } catch {
+        // Its writer is at it just now.
+      }
+      await play.pause(50, stop);
+    }
+    return null;
   }
 
   async #finish(play: Play, stage: Stage, caughtUp: CaughtUp, stop: AbortSignal): Promise<ChaosReport | null> {
@@ -165,8 +197,9 @@ class Chaos {
     // However the play went: each of these was tried at least once.
     for (const name of ["market-data", "busy", LIVE_RUNNER]) {
       const actor = play.actor(name);
-      if (actor?.pid) await play.trySecond(actor);
+      if (actor?.living) await play.trySecond(actor);
     }
+    await play.knock();
     await haltTrading(play, stage.data, stop);
     play.end();
     exits.push(...(await this.#stop(play, ["sim"])));
@@ -174,38 +207,11 @@ class Chaos {
     const rails = CONSUMERS.map((node) => ({ node, rails: play.ear.rails.get(node) ?? [] }));
     const positions = new Map(RUNNERS.map((name) => [name, play.ear.positions.get(name)?.quantities ?? null]));
     exits.push(...(await this.#stop(play, [...CONSUMERS, "market-data", "bridge"])));
-    await this.#segments?.close();
     if (stop.aborted) return null;
     say("stopped; looking at what there is");
-    // Before anything is looked at: a read-only look at a journal leaves SQLite's log files beside it.
-    const leftBehind = [stage.data, this.#grounds.sockets ?? []].flat().flatMap(filesLeft);
-    const verify = await verifyData(stage.data);
-    const { rows, gaps } = await publishedRows(stage.data);
-    const runners = [];
-    for (const runner of RUNNERS)
-      runners.push(await runnerEvidence(runner, stage, rows, positions.get(runner) ?? null));
-    const recovery = play.recovery.times();
-    await play.close();
-    leftBehind.push(...processesLeft(stage.work));
-    leftBehind.push(...[this.#disk?.close(true) ?? []].flat());
-    leftBehind.push(...mountsOf(this.#grounds.device).map((mount) => `mount ${mount}`));
-    const evidence: Evidence = {
-      symbols: SYMBOLS,
-      rows,
-      gaps,
-      truth: truthOf(stage.seed, rows),
-      verify,
-      runners,
-      venue: readVenueBooks(stage.data),
-      rails,
-      wire: play.ear.candles,
-      segments: this.#segments?.rows ?? [],
-      play: play.facts,
-      caughtUp,
-      stops: exits,
-      leftBehind,
-    };
-    return this.#report(evidence, recovery);
+    const left = { grounds: this.#grounds, segments: this.#segments, disk: this.#disk, begun: this.#begun };
+    const heard = { caughtUp, rails, positions, stops: exits, wished: this.#wished };
+    return this.#report(await gatherEvidence({ ...left, play, stage, heard, verify: () => verifyData(stage.data) }));
   }
 
   async #stop(play: Play, names: readonly string[]): Promise<readonly Exit[]> {
@@ -222,13 +228,8 @@ class Chaos {
     return exits;
   }
 
-  #report(evidence: Evidence, recovery: ChaosReport["recovery"]): ChaosReport {
-    const invariants: readonly Verdict[] = [
-      ...judgeMarket(evidence),
-      ...judgeTrading(evidence),
-      ...judgeVenue(evidence),
-      ...judgeNodes(evidence),
-    ];
+  #report(evidence: Evidence): ChaosReport {
+    const invariants = judgeAll(evidence);
     const { play, caughtUp, rows, runners } = evidence;
     return {
       ok: invariants.every(({ ok }) => ok),
@@ -238,12 +239,16 @@ class Chaos {
       orders: runners.reduce((sum, { found }) => sum + found.intents.length, 0),
       invariants,
       faults: play.faults,
-      recovery,
+      recovery: this.#play?.recovery.times() ?? {},
       caughtUpMs: caughtUp.tookMs,
-      skipped: [...this.#skipped, ...play.skipped],
+      skipped: [...this.#skipped, ...play.skipped, ...this.#unseen(evidence)],
       forMs: this.#options.forMs,
       data: this.#grounds.temporary ? null : this.#grounds.data,
     };
+  }
+
+  #unseen({ blind }: Evidence): readonly string[] {
+    return blind === null ? [] : [`processes, what the bridge holds open and mounts: ${blind}`];
   }
 
   /** What the nodes said, for whoever looks into a run that failed. */

@@ -25,6 +25,8 @@ export class Ear implements AsyncDisposable {
   marketEpoch = "";
   readonly marketMinutes = new Map<string, number>();
   readonly health = new Map<string, Told>();
+  /** Processes of which it was heard that they run. */
+  readonly ran = new Set<number>();
   readonly rails = new Map<string, readonly RailState[]>();
   /** Held quantity by symbol, by runner, with when it was heard. */
   readonly positions = new Map<string, { readonly atMs: number; readonly quantities: ReadonlyMap<string, string> }>();
@@ -76,6 +78,7 @@ export class Ear implements AsyncDisposable {
     if (topic.startsWith(TOPICS.health)) {
       const { pid, state, reason } = body as unknown as Told;
       this.health.set(body.node, { pid, state, reason, atMs });
+      if (state === "running") this.ran.add(pid);
     } else if (topic === TOPICS.metrics) {
       this.rails.set(body.node, (body.rails ?? []) as readonly RailState[]);
     } else if (topic === TOPICS.positions) {

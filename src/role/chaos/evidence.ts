@@ -4,6 +4,7 @@ import type { TruthRow } from "../../feed/sim/exact-candle.ts";
 import type { StoreReport } from "../../store/verify.ts";
 import type { Exit } from "./actor.ts";
 import type { JournalContents } from "./journals.ts";
+import type { OutageFacts } from "./outages.ts";
 import type { PlayFacts } from "./play.ts";
 import type { VenueBooks } from "./venue-books.ts";
 
@@ -25,12 +26,34 @@ export interface Evidence {
   /** What an own subscriber and an own reader saw while the play went on. */
   readonly wire: readonly CandleBody[];
   readonly segments: readonly StoredCandle[];
+  /** Candles that the subscriber heard and could not remember. */
+  readonly forgotten: number;
+  readonly segmentReads: SegmentReads;
+  readonly outages: OutageFacts;
+  /** How often each kind of fault was scheduled, by the first word of its name; none where there was no leave for it. */
+  readonly wished: Readonly<Record<string, number>>;
   readonly play: PlayFacts;
   readonly caughtUp: CaughtUp;
   /** How the nodes ended when they were asked to. */
   readonly stops: readonly Exit[];
   /** Processes, sockets, temporary files and mounts that were left. */
   readonly leftBehind: readonly string[];
+  /** What could not be looked at, and the invariants that rest on it. */
+  readonly problems: readonly Problem[];
+  /** Why processes, their files and mounts could not be looked at here; null where they were. */
+  readonly blind: string | null;
+}
+
+export interface Problem {
+  readonly ids: readonly string[];
+  readonly what: string;
+}
+
+export interface SegmentReads {
+  readonly reads: number;
+  readonly failures: number;
+  /** Why the last read, with everything stopped, failed; null where it did not. */
+  readonly atLast: string | null;
 }
 
 export interface RunnerEvidence {
@@ -43,7 +66,11 @@ export interface RunnerEvidence {
   readonly undisturbed: JournalContents | { readonly problem: string } | null;
   /** What it told of its positions last, by symbol; null where it never did. */
   readonly positions: ReadonlyMap<string, string> | null;
+  /** Where it began, as its journal said before anything was hurt; null where it had not begun. */
+  readonly begun: Beginning | null;
 }
+
+export type Beginning = Pick<JournalContents, "startSeq" | "anchors">;
 
 export interface CaughtUp {
   readonly boundMs: number;

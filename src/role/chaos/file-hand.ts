@@ -1,4 +1,4 @@
-import { rmSync, statSync, truncateSync } from "node:fs";
+import { closeSync, openSync, readSync, rmSync, statSync, truncateSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { platform } from "#platform";
 import { storeLayout } from "../../store/layout.ts";
@@ -42,6 +42,7 @@ export class FileHand {
   readonly #diskTroubled: () => boolean;
   readonly #watches = new Set<Watch>();
   readonly #timer: { cancel(): void };
+  readonly #done = new Set<FileFault>();
   #ranMs = Number.NEGATIVE_INFINITY;
 
   constructor(data: string, actors: readonly Actor[], diskTroubled: () => boolean) {
@@ -56,9 +57,44 @@ export class FileHand {
     return platform.clock.monotonicMs() - this.#ranMs < RUN_ECHO_MS;
   }
 
-  /** Whether there was anything to hurt. */
+  /** Whether there was anything to hurt, and it could be. */
   hurt(deed: Extract<Deed, { kind: "file" }>): boolean {
     if (this.held) return false;
+    try {
+      if (!this.#hurt(deed)) return false;
+    } catch {
+      // A node put something there at that moment, or the disk is in trouble: half of it may be done, and is watched at the end.
+    }
+    this.#done.add(deed.fault);
+    return true;
+  }
+
+  /**
+   * With the faults over: whatever was ever hurt must be whole within the bound, though its node was killed meanwhile and nobody
+   * watched.
+   */
+  lookAgain(): void {
+    for (const actor of this.#actors) {
+      const socket = this.#socketOf(actor.name);
+      if (this.#done.has("socket") || this.#done.has("run"))
+        this.#watch("socket", `socket of ${actor.name}`, actor, () => isSocket(socket));
+      if (this.#done.has("advertisement") || this.#done.has("run"))
+        this.#watch("advertisement", `advertisement of ${actor.name}`, actor, () => this.#isAdvertised(actor));
+    }
+    const writer = this.#writer();
+    const stores = (["manifest", "segment", "published"] as const).find((fault) => this.#done.has(fault));
+    if (writer && stores) this.#watch(stores, "the published store", writer, () => this.#isPublished(true));
+  }
+
+  get watching(): boolean {
+    return this.#watches.size > 0;
+  }
+
+  #writer(): Actor | undefined {
+    return this.#actors.find(({ part }) => part.role === "market-data");
+  }
+
+  #hurt(deed: Extract<Deed, { kind: "file" }>): boolean {
     const actor = this.#actors.find(({ name }) => name === deed.node);
     if (!actor) return false;
     switch (deed.fault) {
@@ -111,7 +147,7 @@ export class FileHand {
   /** All of it, though the writer may put a file into it meanwhile. */
   #deletePublished(): boolean {
     const { published } = storeLayout(this.#data);
-    const writer = this.#actors.find(({ part }) => part.role === "market-data");
+    const writer = this.#writer();
     if (!writer || !platform.files.stat(published)) return false;
     try {
       rmSync(published, { recursive: true, force: true, maxRetries: 5 });
@@ -135,28 +171,32 @@ export class FileHand {
 
   #hurtFile(deed: Extract<Deed, { kind: "file" }>, path: string): boolean {
     const stat = platform.files.stat(path);
-    const writer = this.#actors.find(({ part }) => part.role === "market-data");
+    const writer = this.#writer();
     if (!stat || !writer) return false;
     try {
       if (deed.how === "delete") rmSync(path, { force: true });
+      else if (deed.how === "flip") flipByte(path, deed.pick % Math.max(1, stat.sizeBytes));
       else truncateSync(path, deed.pick % Math.max(1, stat.sizeBytes));
     } catch {
       // A read-only folder protects it.
       return false;
     }
-    this.#watch(deed.fault, `${deed.fault}, ${deed.how}d`, writer, () => this.#isPublished());
+    const how = deed.how === "flip" ? "a byte flipped" : `${deed.how}d`;
+    this.#watch(deed.fault, `${deed.fault}, ${how}`, writer, () => this.#isPublished(deed.how === "flip"));
     return true;
   }
 
-  /** The manifest can be read, and every file it lists is there in its size. */
-  #isPublished(): boolean {
+  /** The manifest can be read, and every file it lists is there in its size; `exact`: with its very bytes. */
+  #isPublished(exact = false): boolean {
     const layout = storeLayout(this.#data);
     try {
       const manifest = readManifest(layout.manifest, platform.files);
       if (!manifest) return false;
-      return manifest.segments.every(
-        ({ file, bytes }) => platform.files.stat(join(layout.segments, file))?.sizeBytes === bytes,
-      );
+      return manifest.segments.every(({ file, bytes, sha256 }) => {
+        const path = join(layout.segments, file);
+        if (platform.files.stat(path)?.sizeBytes !== bytes) return false;
+        return !exact || platform.files.sha256(path) === sha256;
+      });
     } catch {
       return false;
     }
@@ -184,6 +224,18 @@ export class FileHand {
         this.healings.push({ fault, what, backMs: null });
       }
     }
+  }
+}
+
+/** Another byte in place of the one there: the size, and mostly the form, stay. */
+function flipByte(path: string, at: number): void {
+  const file = openSync(path, "r+");
+  try {
+    const byte = new Uint8Array(1);
+    readSync(file, byte, 0, 1, at);
+    writeSync(file, Uint8Array.of((byte[0] ?? 0) ^ 0xff), 0, 1, at);
+  } finally {
+    closeSync(file);
   }
 }
 

@@ -16,6 +16,8 @@ import { readJournal } from "./journals.ts";
 import { undisturbedRun } from "./undisturbed.ts";
 
 const VERIFY_WITHIN_MS = 60_000;
+/** Exchange minutes of the longest run, twice over. */
+const MOST_MINUTES = 20_000;
 
 /** Every published row of revision 0 in commitSeq order, and the gaps. */
 export async function publishedRows(data: string): Promise<{ rows: StoredCandle[]; gaps: readonly FeedGap[] }> {
@@ -37,7 +39,12 @@ export function truthOf(seed: number, rows: readonly StoredCandle[]): readonly T
   if (rows.length === 0) return [];
   let [from, to] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
   for (const { openTime } of rows) [from, to] = [Math.min(from, openTime), Math.max(to, openTime)];
-  return [...simTruth({ seed, symbols: SYMBOLS, startMs: from, minutes: (to - from) / MINUTE_MS + 1 })];
+  const minutes = (to - from) / MINUTE_MS + 1;
+  if (minutes > MOST_MINUTES)
+    throw new Error(
+      `the store spans ${minutes} minutes, from ${from} to ${to}: the exchange has not been there so long`,
+    );
+  return [...simTruth({ seed, symbols: SYMBOLS, startMs: from, minutes })];
 }
 
 /** `fabric data verify`, as a process of its own: only the market-data role may open the store. */
@@ -61,7 +68,9 @@ export function verifyData(data: string): Promise<Evidence["verify"]> {
     child.once("close", (code) => {
       limit.cancel();
       try {
-        resolve(JSON.parse(out));
+        const report = JSON.parse(out) as Exclude<Evidence["verify"], { problem: string }>;
+        if (!Array.isArray(report.checks)) throw new Error("no checks");
+        resolve(report);
       } catch {
         resolve({ problem: `fabric data verify ended with ${code}: ${err.trim()}` });
       }
@@ -74,18 +83,18 @@ export async function runnerEvidence(
   runner: string,
   stage: Stage,
   rows: readonly StoredCandle[],
-  positions: ReadonlyMap<string, string> | null,
+  told: Pick<RunnerEvidence, "positions" | "begun">,
 ): Promise<RunnerEvidence> {
   const strategy = [...stage.strategies].find(([name]) => name === runner)?.[1] ?? runner;
   const found = readJournal(stage.data, runner);
   let undisturbed: RunnerEvidence["undisturbed"];
-  if (runner === LIVE_RUNNER) return { runner, found, undisturbed: null, positions };
+  if (runner === LIVE_RUNNER) return { runner, found, undisturbed: null, ...told };
   try {
     undisturbed = await undisturbedRun({ runner, strategy, symbols: SYMBOLS, rows, found });
   } catch (error) {
     undisturbed = { problem: messageOf(error) };
   }
-  return { runner, found, undisturbed, positions };
+  return { runner, found, undisturbed, ...told };
 }
 
 /** Sockets, advertisements, temporary files and SQLite logs below a folder, which an orderly stop removes. */
@@ -100,6 +109,11 @@ export function filesLeft(folder: string): readonly string[] {
         /\/run\/.*\.json$/.test(path),
     )
     .map(({ path }) => path);
+}
+
+/** Why processes, what they hold open and mounts cannot be looked at on this system; null where they can. */
+export function whyBlind(): string | null {
+  return platform.files.stat("/proc/self/mountinfo") === null ? "this system has no /proc to look into" : null;
 }
 
 /** Live processes that this run started, whoever their parent is: they carry its mark. Linux; else none is found. */

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { StoredCandle } from "../../core/candle.ts";
 import { MINUTE_MS } from "../../core/time.ts";
+import { SPEED } from "./cast.ts";
 import { type Evidence, type Verdict, verdict } from "./evidence.ts";
 
 const FIELDS = [
@@ -24,6 +25,13 @@ const ROW_FIELDS = [
   "lastTradeId",
 ] as const;
 
+/** Of the play's own rows an undeaf subscriber hears more than this, however often its publisher is killed. */
+const LEAST_HEARD = 0.2;
+/** Damaged files heal within seconds: an own reader of the published store fails less often than this. */
+const MOST_FAILED = 0.9;
+/** What `fabric data verify` looks at at least. */
+const STORE_CHECKS = ["keys", "manifest", "segments"] as const;
+
 /** The market's side: what is stored is what the exchange traded, once, in order, and was never seen before it was durable. */
 export function judgeMarket(evidence: Evidence): readonly Verdict[] {
   return [
@@ -31,8 +39,8 @@ export function judgeMarket(evidence: Evidence): readonly Verdict[] {
     gaps(evidence),
     commitOrder(evidence),
     store(evidence),
-    durable("wire-durable", "candles heard on the wire", evidence.wire, evidence.rows),
-    durable("segments-durable", "rows read from segments", evidence.segments, evidence.rows),
+    wire(evidence),
+    segments(evidence),
     digests(evidence),
   ];
 }
@@ -56,7 +64,7 @@ function candles({ rows, truth }: Evidence): Verdict {
   return verdict("candles", faults, `${rows.length} candles equal the exchange's own in ${FIELDS.length} fields`);
 }
 
-function gaps({ rows, gaps: recorded, symbols }: Evidence): Verdict {
+function gaps({ rows, gaps: recorded, symbols, outages }: Evidence): Verdict {
   const faults: string[] = [];
   let missing = 0;
   for (const symbol of symbols) {
@@ -74,6 +82,13 @@ function gaps({ rows, gaps: recorded, symbols }: Evidence): Verdict {
       if (!isTold) faults.push(`${symbol} ${minute} is missing and no gap`);
     }
   }
+  const minutes = recorded.reduce((sum, gap) => sum + (gap.toOpenTime - gap.fromOpenTime) / MINUTE_MS + 1, 0);
+  // The exchange has every minute: only those may be given up that it could not be asked for within market-data's patience.
+  const allowed = symbols.length * Math.ceil((outages.beyondPatienceMs * SPEED) / MINUTE_MS);
+  if (minutes > allowed)
+    faults.push(
+      `${minutes} minutes are recorded as gaps, and the exchange was away long enough for ${allowed} (${outages.longestMs} ms at most)`,
+    );
   return verdict("gaps", faults, missing === 0 ? "no minute is missing" : `${missing} missing minutes, all recorded`);
 }
 
@@ -94,6 +109,8 @@ function commitOrder({ rows }: Evidence): Verdict {
 function store({ verify, rows }: Evidence): Verdict {
   if ("problem" in verify) return verdict("store", [verify.problem], "");
   const faults = verify.checks.filter((check) => !check.ok).map((check) => `${check.id}: ${check.detail}`);
+  for (const id of STORE_CHECKS)
+    if (!verify.checks.some((check) => check.id === id)) faults.push(`${id} was not checked`);
   if (!verify.ok && faults.length === 0) faults.push("fabric data verify does not hold");
   if (verify.rows !== rows.length)
     faults.push(`market.duckdb holds ${verify.rows} candles, its segments ${rows.length}`);
@@ -104,20 +121,50 @@ function store({ verify, rows }: Evidence): Verdict {
   );
 }
 
-/** What became visible is in the store, with the same values. */
-function durable(id: string, what: string, visible: readonly StoredCandle[], rows: readonly StoredCandle[]): Verdict {
+/** An own subscriber misses what is published while it connects anew after a kill; of the play's own rows it hears most. */
+function wire({ wire: heard, rows, runners, forgotten }: Evidence): Verdict {
+  const faults = differing(heard, rows);
+  if (forgotten > 0) faults.push(`${forgotten} candles were heard and not compared`);
+  // What was there before the runners began was published before the subscriber was there, in part.
+  const from = runners.reduce((least, { found }) => Math.min(least, found.startSeq), Number.POSITIVE_INFINITY);
+  const live = rows.filter(({ commitSeq }) => commitSeq > from).length;
+  const liveHeard = new Set(heard.map(({ commitSeq }) => commitSeq).filter((seq) => seq > from)).size;
+  if (heard.length === 0 || liveHeard < live * LEAST_HEARD)
+    faults.push(`no candles heard on the wire but ${liveHeard} of the play's ${live}`);
+  return verdict(
+    "wire-durable",
+    faults,
+    `${heard.length} candles heard on the wire (${liveHeard} of the play's ${live}), all stored with the same values`,
+  );
+}
+
+function segments({ segments: read, rows, segmentReads: { reads, failures, atLast } }: Evidence): Verdict {
+  const faults = differing(read, rows);
+  const distinct = new Set(read.map(({ commitSeq }) => commitSeq)).size;
+  if (read.length === 0 || distinct < rows.length) faults.push(`${distinct} of ${rows.length} rows read from segments`);
+  if (distinct < read.length) faults.push(`${read.length - distinct} rows were given twice`);
+  if (atLast !== null) faults.push(`the last read failed: ${atLast}`);
+  if (failures > reads * MOST_FAILED) faults.push(`${failures} of ${reads} reads failed`);
+  return verdict(
+    "segments-durable",
+    faults,
+    `${read.length} rows read from segments, all stored with the same values (${failures} of ${reads} reads failed)`,
+  );
+}
+
+/** What became visible must be in the store, with the same values. */
+function differing(visible: readonly StoredCandle[], rows: readonly StoredCandle[]): string[] {
   const faults: string[] = [];
-  if (visible.length === 0) faults.push(`no ${what}`);
   for (const row of visible) {
     // Rows are numbered from 1 without holes, which is judged by itself.
     const stored = rows[row.commitSeq - 1];
     if (!stored) faults.push(`row ${row.commitSeq} (${keyOf(row)}) is not stored`);
     else {
-      const differing = ROW_FIELDS.filter((field) => row[field] !== stored[field]);
-      if (differing.length > 0) faults.push(`row ${row.commitSeq}: ${differing.join(", ")} differ`);
+      const fields = ROW_FIELDS.filter((field) => row[field] !== stored[field]);
+      if (fields.length > 0) faults.push(`row ${row.commitSeq}: ${fields.join(", ")} differ`);
     }
   }
-  return verdict(id, faults, `${visible.length} ${what}, all stored with the same values`);
+  return faults;
 }
 
 /** The digests that runners journaled and every consumer told, against a fold written apart from the product's. */

@@ -1,8 +1,15 @@
 import { type Evidence, type Verdict, verdict } from "./evidence.ts";
 
+const IO_EXIT = 74;
+/** So many scheduled faults of one kind do not all meet a node that is down. */
+const SOME = 5;
+/** One round of requests that the bridge must refuse: every method on every path. */
+const LEAST_ANSWERED = 24;
+
 /** The nodes' side: one of each, none dies by itself, what is taken from them comes back, and nothing is left of them. */
 export function judgeNodes(evidence: Evidence): readonly Verdict[] {
   return [
+    hurt(evidence),
     secondStarts(evidence, "one-writer", (node) => node === "market-data"),
     secondStarts(evidence, "one-node", (node) => node !== "market-data"),
     ownDeaths(evidence),
@@ -12,6 +19,25 @@ export function judgeNodes(evidence: Evidence): readonly Verdict[] {
     orderlyStop(evidence),
     leftBehind(evidence),
   ];
+}
+
+/** A run in which nothing was hurt shows nothing, though all else holds. */
+function hurt({ wished, play }: Evidence): Verdict {
+  const faults: string[] = [];
+  const done: Record<string, number> = { kill: 0 };
+  for (const count of Object.values(play.kills)) done.kill = (done.kill ?? 0) + count;
+  for (const [name, count] of Object.entries(play.faults)) {
+    const kind = name.split(".")[0] ?? name;
+    done[kind] = (done[kind] ?? 0) + count;
+  }
+  const total = (counts: Readonly<Record<string, number>>) =>
+    Object.values(counts).reduce((sum, each) => sum + each, 0);
+  // A few of a kind may all meet a node that is down; so many cannot.
+  for (const [kind, count] of Object.entries(wished))
+    if (count >= SOME && !done[kind]) faults.push(`none of ${count} faults of the kind "${kind}" was done`);
+  if (total(wished) > 0 && total(done) === 0) faults.push("nothing was hurt");
+  const well = `${total(done)} faults were done of ${total(wished)} scheduled`;
+  return verdict("hurt", faults, total(wished) === 0 ? "nothing was asked to be hurt" : well);
 }
 
 function secondStarts({ play }: Evidence, id: string, concerns: (node: string) => boolean): Verdict {
@@ -27,7 +53,10 @@ function secondStarts({ play }: Evidence, id: string, concerns: (node: string) =
 }
 
 function ownDeaths({ play }: Evidence): Verdict {
-  const unexcused = play.deaths.filter(({ excuse }) => excuse === null);
+  // A node may refuse to start on a disk that cannot be written; one that runs must outlast it.
+  const unexcused = play.deaths.filter(
+    ({ code, hadRun, onTroubledDisk }) => code !== IO_EXIT || hadRun || !onTroubledDisk,
+  );
   const faults = unexcused.map(
     ({ node, code, signal, upMs, lastLine }) =>
       `${node} ended by itself (${signal ?? code}) after ${upMs} ms: ${lastLine}`,
@@ -45,6 +74,9 @@ function ownDeaths({ play }: Evidence): Verdict {
 function healed({ play }: Evidence): Verdict {
   const faults = play.healings.filter(({ backMs }) => backMs === null).map(({ what }) => `${what} did not come back`);
   const times = play.healings.flatMap(({ backMs }) => backMs ?? []);
+  const taken = Object.entries(play.faults).reduce((sum, [name, n]) => sum + (name.startsWith("file.") ? n : 0), 0);
+  if (taken > 0 && play.healings.length === 0)
+    faults.push(`${taken} things were taken away, and none was seen to be back`);
   const most = times.reduce((one, other) => Math.max(one, other), 0);
   return verdict("healed", faults, `${times.length} things taken away were back, the slowest after ${most} ms`);
 }
@@ -58,16 +90,21 @@ function caughtUp({ caughtUp: { boundMs, tookMs, waitingFor } }: Evidence): Verd
   );
 }
 
-function bridge({ play: { bridge: facts } }: Evidence): Verdict {
+function bridge({ play: { bridge: facts }, blind }: Evidence): Verdict {
   const faults = [
     ...facts.acted.map((what) => `it did ${what}`),
     ...facts.handles.map((path) => `it could write ${path}`),
   ];
-  if (facts.answered === 0) faults.push("it never answered a request to act");
+  if (facts.answered < LEAST_ANSWERED)
+    faults.push(
+      `it never answered a request to act but ${facts.answered} times (${LEAST_ANSWERED} are one round of them)`,
+    );
   return verdict(
     "bridge-inert",
     faults,
-    `the bridge refused all ${facts.answered} requests to act and held no file to write`,
+    blind === null
+      ? `the bridge refused all ${facts.answered} requests to act and held no file to write`
+      : `the bridge refused all ${facts.answered} requests to act; SKIPPED whether it held a file to write: ${blind}`,
   );
 }
 
@@ -80,6 +117,12 @@ function orderlyStop({ stops }: Evidence): Verdict {
   return verdict("orderly-stop", faults, `${stops.length} nodes ended with 0 when asked to`);
 }
 
-function leftBehind({ leftBehind: left }: Evidence): Verdict {
-  return verdict("nothing-left", left, "no process, socket, temporary file or mount is left");
+function leftBehind({ leftBehind: left, blind }: Evidence): Verdict {
+  return verdict(
+    "nothing-left",
+    left,
+    blind === null
+      ? "no process, socket, temporary file or mount is left"
+      : `no socket or temporary file is left; SKIPPED processes and mounts: ${blind}`,
+  );
 }

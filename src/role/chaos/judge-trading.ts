@@ -1,5 +1,6 @@
 import { type Evidence, type RunnerEvidence, type Verdict, verdict } from "./evidence.ts";
 import type { JournalContents, Row } from "./journals.ts";
+import type { PlayFacts } from "./play.ts";
 
 /** Decimal places that quantities, prices and fees are added up in. */
 const SCALE = 18;
@@ -15,8 +16,9 @@ export function judgeTrading(evidence: Evidence): readonly Verdict[] {
 const PAPER_ENDS: ReadonlySet<string> = new Set(["filled", "open"]);
 const LIVE_ENDS: ReadonlySet<string> = new Set(["filled", "rejected", "expired", "lost"]);
 
-function orders({ runners }: Evidence): Verdict {
+function orders({ runners, play, symbols }: Evidence): Verdict {
   const faults: string[] = [];
+  let lost = 0;
   const ids = new Set<string>();
   const decided = new Set<string>();
   for (const { runner, found, undisturbed } of runners) {
@@ -27,12 +29,22 @@ function orders({ runners }: Evidence): Verdict {
       if (decided.has(decision)) faults.push(`${decision} was decided twice`);
       ids.add(id);
       decided.add(decision);
+      if (intent.status === "lost") lost++;
       const final = undisturbed === null ? LIVE_ENDS : PAPER_ENDS;
       if (!final.has(String(intent.status))) faults.push(`${decision} is ${intent.status}`);
     }
   }
   if (ids.size === 0) faults.push("no order was made");
+  // An order is lost where it was on its way as something broke: of each symbol one at a time.
+  const outages = outagesOf(play);
+  if (lost > outages * symbols.length) faults.push(`${lost} orders are lost, and ${outages} things were in their way`);
   return verdict("orders-once", faults, `${ids.size} orders, none twice by id or by decision, none unsent or unknown`);
+}
+
+/** Kills, stalls, faults of the wire to the exchange and of the disk: whatever can break an order on its way. */
+function outagesOf({ kills, faults }: PlayFacts): number {
+  const broken = Object.entries(faults).filter(([name]) => /^(wire\.exchange|stall\.(sim|runner)|disk)\b/.test(name));
+  return (kills.sim ?? 0) + (kills.runner ?? 0) + broken.reduce((sum, [, count]) => sum + count, 0);
 }
 
 function fills({ runners, rows }: Evidence): Verdict {
@@ -52,7 +64,7 @@ function fills({ runners, rows }: Evidence): Verdict {
       const intent = intents.get(order);
       if (seen.has(id)) faults.push(`${runner}: fill ${id} twice`);
       seen.add(id);
-      filled.set(order, (filled.get(order) ?? 0n) + scaled(fill.quantity));
+      filled.set(order, (filled.get(order) ?? 0n) + amountOf(fill.quantity, `${runner}: fill ${id}`, faults));
       const candle = opens.get(`${fill.symbol} ${fill.candle_open_time}`);
       if (!intent || intent.side !== fill.side) faults.push(`${runner}: fill ${id} belongs to no order of its side`);
       else if (!candle || candle.trades === 0 || Number(intent.open_time) >= Number(fill.candle_open_time))
@@ -61,7 +73,7 @@ function fills({ runners, rows }: Evidence): Verdict {
         faults.push(`${runner}: fill ${id} at ${fill.price}, the open is ${candle.open}`);
     }
     for (const [order, intent] of intents) {
-      const wanted = intent.status === "filled" ? scaled(intent.quantity) : 0n;
+      const wanted = intent.status === "filled" ? amountOf(intent.quantity, `${runner}: order ${order}`, faults) : 0n;
       if ((filled.get(order) ?? 0n) !== wanted)
         faults.push(`${runner}: order ${order} (${intent.status}) is not filled once`);
     }
@@ -78,9 +90,29 @@ function isPrice(fill: Row, open: number): boolean {
 const TABLES = ["anchors", "cursors", "intents", "fills", "states"] as const;
 
 function decisions({ runners }: Evidence): Verdict {
-  const faults = runners.flatMap(differences);
+  const faults = runners.flatMap((each) => [...beginnings(each), ...differences(each)]);
   const count = runners.reduce((sum, { found, undisturbed }) => sum + (undisturbed ? found.intents.length : 0), 0);
   return verdict("decisions", faults, `${count} decisions, their fills and states equal an undisturbed run's`);
+}
+
+/** A journal begun anew equals itself: it must have begun where it did before anything was hurt, and gone on from there. */
+function beginnings({ runner, found, begun, undisturbed }: RunnerEvidence): readonly string[] {
+  const faults: string[] = [];
+  if (begun === null) faults.push(`${runner} had not begun before the first fault`);
+  else if (begun.startSeq !== found.startSeq)
+    faults.push(`${runner} began after row ${begun.startSeq}, and its journal says ${found.startSeq}`);
+  else if (JSON.stringify(begun.anchors) !== JSON.stringify(found.anchors))
+    faults.push(
+      `${runner} began at ${JSON.stringify(begun.anchors)}, and its journal says ${JSON.stringify(found.anchors)}`,
+    );
+  if (undisturbed !== null) return faults;
+  // The live runner's strategy decides once on every candle.
+  for (const { symbol, delivered } of found.cursors) {
+    const decided = found.intents.filter((intent) => intent.symbol === symbol).length;
+    if (decided !== delivered)
+      faults.push(`${runner} had ${delivered} candles of ${symbol} and took ${decided} decisions`);
+  }
+  return faults;
 }
 
 function differences({ runner, found, undisturbed }: RunnerEvidence): readonly string[] {
@@ -106,14 +138,15 @@ function positions({ runners }: Evidence): Verdict {
     if (undisturbed === null) continue;
     const sums = new Map<string, bigint>();
     for (const fill of found.fills) {
-      const signed = scaled(fill.quantity) * (fill.side === "buy" ? 1n : -1n);
+      const signed =
+        amountOf(fill.quantity, `${runner}: fill ${fill.fill_id}`, faults) * (fill.side === "buy" ? 1n : -1n);
       sums.set(String(fill.symbol), (sums.get(String(fill.symbol)) ?? 0n) + signed);
     }
     if (told === null) faults.push(`${runner} told no position`);
     for (const symbol of new Set([...sums.keys(), ...(told?.keys() ?? [])])) {
       compared++;
       const sum = sums.get(symbol) ?? 0n;
-      if (scaled(told?.get(symbol) ?? "0") !== sum)
+      if (amountOf(told?.get(symbol) ?? "0", `${runner}: ${symbol}`, faults) !== sum)
         faults.push(`${runner} told ${told?.get(symbol)} ${symbol}, its fills sum up to ${sum} / 10^${SCALE}`);
     }
   }
@@ -121,8 +154,17 @@ function positions({ runners }: Evidence): Verdict {
   return verdict("positions", faults, `${compared} positions are the sums of their fills`);
 }
 
-/** A decimal text in units of 10^-18, exact. */
-export function scaled(value: unknown): bigint {
-  const [, sign = "", whole = "0", part = ""] = /^(-?)(\d+)(?:\.(\d{1,18}))?$/.exec(String(value)) ?? [];
+/** A decimal text in units of 10^-18, exact; null where it is none. */
+export function scaled(value: unknown): bigint | null {
+  const found = /^(-?)(\d+)(?:\.(\d{1,18}))?$/.exec(String(value));
+  if (found === null) return null;
+  const [, sign = "", whole = "0", part = ""] = found;
   return BigInt(`${sign}${whole}${part.padEnd(SCALE, "0")}`);
+}
+
+/** As `scaled`; what is no decimal text is a fault of `whose`, and counts as nothing. */
+export function amountOf(value: unknown, whose: string, faults: string[]): bigint {
+  const amount = scaled(value);
+  if (amount === null) faults.push(`${whose} has an amount that is no number: ${JSON.stringify(value)}`);
+  return amount ?? 0n;
 }

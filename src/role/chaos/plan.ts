@@ -34,7 +34,7 @@ export type Deed =
       readonly kind: "file";
       readonly fault: FileFault;
       readonly node: string;
-      readonly how: "delete" | "truncate";
+      readonly how: "delete" | "truncate" | "flip";
       readonly pick: number;
     }
   /** A second node of the same name must be refused. */
@@ -62,6 +62,23 @@ export function planOf(wish: ChaosWish, cast: readonly Part[]): readonly Step[] 
     ...tries(wish, diceOf(wish, 6)),
   ];
   return steps.sort((one, other) => one.atMs - other.atMs);
+}
+
+/** How often each kind of fault is in a schedule, by the first word of its name in the report. */
+export function wishedOf(steps: readonly Step[], mayMount: boolean): Readonly<Record<string, number>> {
+  const wished: Record<string, number> = {};
+  const add = (kind: string, count: number) => {
+    if (count > 0) wished[kind] = (wished[kind] ?? 0) + count;
+  };
+  for (const step of steps) {
+    if (step.kind === "kill") {
+      add("kill", step.victims.length);
+      add("skew", step.victims.filter(({ skew }) => skew !== null).length);
+    } else if (step.kind === "drop") add("wire", 1);
+    else if (step.kind === "disk") add("disk", mayMount ? 1 : 0);
+    else if (step.kind === "stall" || step.kind === "file") add(step.kind, 1);
+  }
+  return wished;
 }
 
 /** The wall clock of a node's first life or a later one: wrong in about a third of them. */
@@ -162,7 +179,10 @@ function* files(wish: ChaosWish, cast: readonly Part[], dice: Dice): Generator<S
   for (const atMs of moments(wish, dice, 1200, 4000)) {
     const fault = faults[dice.below(faults.length)] ?? "socket";
     const node = cast[dice.below(cast.length)]?.name ?? "market-data";
-    const how = dice.unit() < 0.5 ? "delete" : "truncate";
+    const draw = dice.unit();
+    // Only a segment's bytes can lie: whatever else is read is told wrong by its own form.
+    const flips = fault === "segment" && draw >= 2 / 3;
+    const how = flips ? "flip" : draw < (fault === "segment" ? 1 / 3 : 1 / 2) ? "delete" : "truncate";
     yield { atMs, kind: "file", fault, node, how, pick: dice.word() };
   }
 }

@@ -8,7 +8,8 @@ import { castOf, type Ports, SPEED, type Stage } from "./cast.ts";
 import type { Disk } from "./disk.ts";
 import { DiskHand } from "./disk-hand.ts";
 import { Ear } from "./ear.ts";
-import { FileHand, type Healing } from "./file-hand.ts";
+import { FileHand, HEAL_WITHIN_MS, type Healing } from "./file-hand.ts";
+import { type OutageFacts, Outages } from "./outages.ts";
 import { type Deed, diceOf, type Step, skewOf, type Victim } from "./plan.ts";
 import { WireProxy } from "./proxy.ts";
 import { Recovery } from "./recovery.ts";
@@ -22,11 +23,16 @@ const CALM_AFTER_MS = 10_000;
 const DYING_MS = 5;
 /** Longest wait for a minute's close. */
 const MAX_CLOSE_WAIT_MS = 2000;
-const IO_EXIT = 74;
+const LOOK_MS = 100;
+/** Everything watched is healed or given up within `HEAL_WITHIN_MS` and a look. */
+const WATCH_END_MS = HEAL_WITHIN_MS + 1000;
 
-/** A death that chaos did not cause. `excuse`: why it may be; null where it may not. */
+/** A death that chaos did not cause. */
 export interface OwnDeath extends Exit {
-  readonly excuse: string | null;
+  /** It had told that it runs. */
+  readonly hadRun: boolean;
+  /** The disk could not be written, then or a moment before. */
+  readonly onTroubledDisk: boolean;
 }
 
 /** What was done, by name, and what came of it. */
@@ -51,6 +57,8 @@ export class Play {
   readonly #diskHand: DiskHand;
   readonly #wires: Readonly<Record<"exchange" | "zmq", WireProxy>>;
   readonly #hand: FileHand;
+  readonly #outages = new Outages();
+  readonly #looks: Timer;
   readonly #timers = new Set<Timer>();
   readonly #waiting = new Map<string, Timer>();
   readonly #restartMs = new Map<string, number>();
@@ -80,6 +88,9 @@ export class Play {
         new Actor(part, program, { mark: stage.work, clock: platform.clock, onExit: (exit) => this.#onExit(exit) }),
     );
     this.#hand = new FileHand(stage.data, this.actors, () => this.#diskHand.troubled);
+    this.#looks = platform.timers.every(LOOK_MS, () =>
+      this.#outages.look(this.#isExchangeAway(), platform.clock.monotonicMs()),
+    );
     this.recovery = new Recovery({ ...stage, ear, exchangeNowMs: () => this.exchangeNowMs() });
     this.facts = {
       kills: {},
@@ -148,6 +159,30 @@ export class Play {
     }
   }
 
+  /** With the faults over: whatever was taken away is looked at once more; resolves once all of it is back, or given up. */
+  async lookAgain(stop: AbortSignal): Promise<void> {
+    const startMs = platform.clock.monotonicMs();
+    this.#hand.lookAgain();
+    while (this.#hand.watching && platform.clock.monotonicMs() - startMs < WATCH_END_MS && !stop.aborted)
+      await this.pause(LOOK_MS, stop);
+  }
+
+  outages(): OutageFacts {
+    return this.#outages.facts(platform.clock.monotonicMs());
+  }
+
+  /** Asks the bridge to act in every way there is. */
+  async knock(): Promise<void> {
+    await knock(this.facts.bridge, this.ports.bridge, this.actor("bridge")?.pid ?? null, this.#stage.data);
+  }
+
+  /** market-data cannot ask the exchange just now: it is down or asleep, or the exchange is, or the wire between them is hurt. */
+  #isExchangeAway(): boolean {
+    const isUp = (actor: Actor | undefined) =>
+      actor?.living === true && !actor.frozen && this.ear.health.get(actor.name)?.pid === actor.pid;
+    return this.#wires.exchange.hurting || !isUp(this.actor("sim")) || !isUp(this.actor("market-data"));
+  }
+
   /** From now on nothing that ends is started again. */
   end(): void {
     this.#calm();
@@ -165,6 +200,7 @@ export class Play {
     for (const actor of this.actors) actor.kill();
     await Promise.all(this.actors.map((actor) => actor.stop()));
     this.#diskHand.close();
+    this.#looks.cancel();
     this.recovery.close();
     this.#hand.close();
     await this.ear[Symbol.asyncDispose]();
@@ -212,7 +248,7 @@ export class Play {
         this.#second(step.node);
         break;
       case "knock":
-        void knock(this.facts.bridge, this.ports.bridge, this.actor("bridge")?.pid ?? null, this.#stage.data);
+        void this.knock();
         break;
       default:
         unreachable(step);
@@ -269,17 +305,13 @@ export class Play {
   #onExit(exit: Exit): void {
     const actor = this.actor(exit.node);
     if (!actor || this.#ending || exit.ours) return;
-    this.facts.deaths.push({ ...exit, excuse: this.#excuse(exit) });
+    const hadRun = this.ear.ran.has(exit.pid);
+    this.facts.deaths.push({ ...exit, hadRun, onTroubledDisk: this.#diskHand.troubledRecently });
     this.recovery.disturbed(actor.part);
     const calm = exit.upMs >= CALM_AFTER_MS;
     const delayMs = calm ? RESTART_MS : (this.#restartMs.get(exit.node) ?? RESTART_MS);
     this.#restartMs.set(exit.node, Math.min(MOST_RESTART_MS, delayMs * 2));
     this.#startLater(actor, delayMs, null);
-  }
-
-  /** A node may refuse to start on a disk that cannot be written; nothing else may end it. */
-  #excuse(exit: Exit): string | null {
-    return this.#diskHand.troubledRecently && exit.code === IO_EXIT ? "the disk could not be written" : null;
   }
 
   #startLater(actor: Actor, delayMs: number, skew: string | null): void {

@@ -71,6 +71,11 @@ export class WireProxy {
     }
   }
 
+  /** A fault is in progress. */
+  get hurting(): boolean {
+    return this.#timer !== null;
+  }
+
   async close(): Promise<void> {
     this.#timer?.cancel();
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
