@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { basename } from "node:path";
 import { platform } from "#platform";
 import { exitCodeOf } from "../../src/core/errors.ts";
 import { nodeName } from "../../src/core/symbol.ts";
@@ -7,6 +8,7 @@ import type { Timeframe } from "../../src/core/timeframe.ts";
 import { openJournal } from "../../src/execution/journal.ts";
 import { readMark, writeMark } from "../../src/role/chaos/earlier.ts";
 import { claimGrounds } from "../../src/role/chaos/folder.ts";
+import { dataFolder } from "../../src/role/lifecycle/data-folder.ts";
 import { SCHEMA_VERSION } from "../../src/store/contract.ts";
 import { encodeManifest } from "../../src/store/manifest.ts";
 import { fabric, start } from "../support/fabric.ts";
@@ -84,6 +86,17 @@ test("A folder that holds nothing but what an earlier chaos left is taken and em
   const { work, temporary } = claimGrounds(data, 9);
   rmSync(work, { recursive: true });
   expect([temporary, readdirSync(data), readMark(data)?.seed]).toEqual([false, ["chaos.json"], 9]);
+});
+
+test("Where a data folder's path is too long for sockets, the folder that they are in instead is chaos's to look at", () => {
+  using folder = tempFolder();
+  const data = folder.join("x".repeat(100));
+  const { work, sockets, device } = claimGrounds(data, 9);
+  rmSync(work, { recursive: true });
+  expect([dataFolder(data).ipcEndpoint("busy"), basename(work)]).toEqual([`ipc://${sockets}/busy.ipc`, device]);
+  const short = claimGrounds(folder.join("short"), 9);
+  rmSync(short.work, { recursive: true });
+  expect(short.sockets).toBeNull();
 });
 
 const BECAME: readonly (readonly [string, (data: string) => void, RegExp])[] = [

@@ -10,6 +10,10 @@ test("Whatever cannot be read at the end becomes a broken invariant, and the rep
   using folder = tempFolder();
   const data = folder.join("data");
   for (const path of ["published/segments", "journal", "run"]) mkdirSync(`${data}/${path}`, { recursive: true });
+  // Where the data folder's path is too long for a socket's.
+  const sockets = folder.join("sockets");
+  mkdirSync(sockets);
+  writeFileSync(`${sockets}/saver.ipc`, "");
   writeFileSync(`${data}/published/manifest.json`, '{"sha256":"torn');
   writeFileSync(`${data}/journal/busy.sqlite`, "no database at all, but long enough to be looked at as one".repeat(40));
   writeFileSync(`${data}/sim-account.sqlite`, "");
@@ -26,7 +30,7 @@ test("Whatever cannot be read at the end becomes a broken invariant, and the rep
     },
     stage: { data, work: folder.join("work"), seed: 7, ports, strategies: new Map(), keys: "" },
     heard: { rails: [], caughtUp: sound.caughtUp, stops: sound.stops, wished: {}, positions: new Map() },
-    grounds: { device: "fabric-chaos-none", sockets: folder.join("none") },
+    grounds: { device: "fabric-chaos-none", sockets },
     segments,
     disk: { close: () => "no room for a copy" },
     begun: new Map(),
@@ -44,5 +48,5 @@ test("Whatever cannot be read at the end becomes a broken invariant, and the rep
   for (const id of ["venue-orders", "venue-holdings"])
     expect(told.get(id)).toMatch(/the journal of trader: .*the exchange's books: /);
   expect(told.get("nothing-left")).toMatch(/a wire that cannot be closed/);
-  expect(told.get("nothing-left")).toMatch(/run\/busy\.ipc; no room for a copy/);
+  expect(told.get("nothing-left")).toMatch(/run\/busy\.ipc; .*sockets\/saver\.ipc; no room for a copy/);
 });

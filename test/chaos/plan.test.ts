@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { castOf, RUNNERS } from "../../src/role/chaos/cast.ts";
-import { planOf, type Step } from "../../src/role/chaos/plan.ts";
+import { planOf, type Step, wishedOf } from "../../src/role/chaos/plan.ts";
 import { type ChaosWish, DISK_FAULTS, FILE_FAULTS, listOf, ROLES, WIRES } from "../../src/role/chaos/wish.ts";
 
 const cast = castOf({
@@ -92,6 +92,17 @@ test("Leaving one kind of fault out does not move the others, and what is not as
   expect(skewed.some(({ node }) => node === "sim")).toBe(false);
   expect(skewed.some(({ skew }) => skew?.includes("@"))).toBe(true);
   expect(skewed.some(({ skew }) => skew?.includes("@") === false)).toBe(true);
+});
+
+test("What is scheduled is counted by the first word of its name; the disk only where there is leave to mount one", () => {
+  const steps = planOf(wish(), cast);
+  const wished = wishedOf(steps, true);
+  expect(Object.keys(wished).sort()).toEqual(["disk", "file", "kill", "skew", "stall", "wire"]);
+  expect([wished.kill, wished.file]).toEqual([killsOf(steps).length, ofKind(steps, "file").length]);
+  expect(Object.keys(wishedOf(steps, false))).not.toContain("disk");
+  const calm = { kill: new Set<never>(), stall: new Set<never>(), drop: new Set<never>() };
+  const none = wish({ ...calm, skew: new Set(), disk: new Set(), files: new Set() });
+  expect(wishedOf(planOf(none, cast), true)).toEqual({});
 });
 
 test("Words of a flag are a list, all or none; an unknown one is told with the nearest", () => {
