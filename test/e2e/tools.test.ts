@@ -201,7 +201,9 @@ describe("fabric tail, orders and status", () => {
       expect(row.clientOrderId).toMatch(/^[0-9A-Za-z]{1,32}$/);
       expect([row.runner, row.openTime % 60_000, typeof row.quantity]).toEqual(["sma-cross", 0, "string"]);
     }
-    expect(JSON.parse((await fabric(["orders", "--runner", "nobody", "--json", ...data])).out)).toEqual([]);
+    const slip = await fabric(["orders", "--runner", "sma-cros", "--json", ...data]);
+    expect([slip.code, slip.out]).toEqual([66, ""]);
+    expect(slip.err).toContain('did you mean "sma-cross"?');
     await market.stop("SIGKILL");
     const left = JSON.parse((await fabric(["status", "--json", ...data])).out);
     expect(left.map((node: { node: string }) => node.node)).toEqual(["sim", "sma-cross"]);

@@ -156,15 +156,39 @@ describe("The venue's address", () => {
   test("is a usage error where it is none, where a live one is not encrypted, and never shows a password", () => {
     for (const url of ["", "api.binance.com", "ftp://x", "https://x/path", "https://x?y=1", "https://x#y"])
       expect(() => venueEndpoint(url)).toThrow(/^Bad venue address/);
-    expect(() => venueEndpoint("http://api.binance.com")).toThrow("spoken to over https:// only");
-    let message = "";
-    try {
-      venueEndpoint("https://user:hunter2@api.binance.com");
-    } catch (error) {
-      message = String(error);
+    expect(() => venueEndpoint("http://api.binance.com")).toThrow("expected https://");
+    expect(() => venueEndpoint("http://testnet.binance.vision")).toThrow("expected https://");
+    expect(() => venueEndpoint("ws://10.0.0.1:29000")).toThrow("expected https://");
+    for (const url of [
+      "https://user:hunter2@api.binance.com",
+      "https://:hunter2@api.binance.com",
+      "http://:hunter2@api.binance.com",
+      "https://user:hun/hunter2@api.binance.com",
+      "https://user:h@hunter2@api.binance.com",
+      "user:hunter2@api.binance.com",
+    ]) {
+      let message = "";
+      try {
+        venueEndpoint(url);
+      } catch (error) {
+        message = String(error);
+      }
+      expect(message).toContain("Bad venue address");
+      expect(message).not.toContain("hunter2");
     }
-    expect(message).toContain("Bad venue address");
-    expect(message).not.toContain("hunter2");
+  });
+
+  test("of Binance's own hosts is one of the document's, each with the WebSocket API's one host", () => {
+    for (const name of ["api1", "api2", "api3", "api4", "api-gcp"])
+      expect(venueEndpoint(`https://${name}.binance.com`).socketUrl).toBe("wss://ws-api.binance.com:443/ws-api/v3");
+    for (const host of [
+      "www.binance.com",
+      "binance.com",
+      "fapi.binance.com",
+      "api.binance.com:8443",
+      "api.binance.com.",
+    ])
+      expect(() => venueEndpoint(`https://${host}`)).toThrow("expected one of api.binance.com");
   });
 
   test("a venue without --live, and a live one that the configuration does not name, are refused with 77", () => {

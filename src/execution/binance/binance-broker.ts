@@ -1,4 +1,4 @@
-import type { Clock, HttpSend, Log, OpenSocket, Random, Timers } from "../../core/env.ts";
+import type { Clock, HttpSend, Log, OpenSocket, Random, Timer, Timers } from "../../core/env.ts";
 import { messageOf } from "../../core/errors.ts";
 import type {
   AccountOutcome,
@@ -56,6 +56,7 @@ const BACKEND_MS = 10_000;
 const MARGIN_MS = 10_000;
 /** Orders not known to be final, looked up after a loss of the stream; the oldest goes when there are more (the desk asks, too). */
 const MAX_WATCHED = 200;
+const HEAL_AGAIN_MS = 5000;
 
 /**
  * A broker for Binance's spot market, or for whatever speaks its protocol (the spot test network, `fabric sim`): market orders
@@ -86,6 +87,8 @@ class SpotBroker implements BinanceBroker {
   readonly #watched = new Map<string, Watched>();
   #unwatched = 0;
   #unreadable = 0;
+  #healsFailed = 0;
+  #healTimer: Timer | null = null;
   #listener: ((report: BrokerReport) => void) | null = null;
   #closed = false;
 
@@ -95,7 +98,7 @@ class SpotBroker implements BinanceBroker {
     const timing = { recvWindowMs: recvWindowMs ?? DEFAULT_RECV_WINDOW_MS, timeoutMs: timeoutMs ?? DEFAULT_TIMEOUT_MS };
     this.#rest = new VenueRest({ endpoint, signer, ...timing }, deps);
     this.#rules = new SymbolRuleBook(this.#rest, deps.clock);
-    this.#fees = new CommissionDesk(this.#rest);
+    this.#fees = new CommissionDesk(this.#rest, deps.log);
     this.#calls = new OrderCalls({ rest: this.#rest, rules: this.#rules, fees: this.#fees });
     this.#stream = new UserStream(
       { url: endpoint.socketUrl, signer },
@@ -105,7 +108,7 @@ class SpotBroker implements BinanceBroker {
         timing: () => this.#rest.timing(),
         distrustTime: () => this.#rest.venueClock.distrust(),
       },
-      { onEvent: (event) => void this.#onEvent(event), onLive: () => void this.#heal() },
+      { onEvent: (event) => void this.#onEvent(event), onLive: () => this.#healSoon(0) },
     );
   }
 
@@ -128,6 +131,7 @@ class SpotBroker implements BinanceBroker {
       "venue.orders.watched": this.#watched.size,
       "venue.orders.unwatched.total": this.#unwatched,
       "venue.reports.unreadable.total": this.#unreadable,
+      "venue.heals.failed.total": this.#healsFailed,
       "venue.fees.unpriced.total": this.#fees.unpriced,
     };
   }
@@ -162,6 +166,7 @@ class SpotBroker implements BinanceBroker {
   close(): Promise<void> {
     this.#closed = true;
     this.#listener = null;
+    this.#healTimer?.cancel();
     this.#stream.stop();
     return Promise.resolve();
   }
@@ -204,6 +209,19 @@ class SpotBroker implements BinanceBroker {
       if (this.#unreadable === 1)
         this.#deps.log.warn(`A report of the venue's is left to look-ups: ${messageOf(error)}`);
     }
+  }
+
+  /** Whatever goes wrong with a look-up, the rest is looked up again. */
+  #healSoon(delayMs: number): void {
+    this.#healTimer?.cancel();
+    this.#healTimer = this.#deps.timers.after(delayMs, () => {
+      this.#heal().catch((error: unknown) => {
+        this.#healsFailed++;
+        if (this.#healsFailed === 1)
+          this.#deps.log.warn(`Orders could not be looked up, trying again: ${messageOf(error)}`);
+        if (!this.#closed) this.#healSoon(HEAL_AGAIN_MS);
+      });
+    });
   }
 
   /** After the stream was (re)gained: what it may have missed is asked for. The desk's own look-ups come anyway, if later. */

@@ -15,15 +15,22 @@ export interface VenueEndpoint {
 }
 
 const TESTNET = "testnet.binance.vision";
+const LIVE_SOCKET_HOST = "ws-api.binance.com:443";
 /** The document's host names; their WebSocket API lives under a name of its own. */
 const SOCKET_HOSTS: Readonly<Record<string, string>> = {
-  "api.binance.com": "ws-api.binance.com:443",
+  "api.binance.com": LIVE_SOCKET_HOST,
+  "api-gcp.binance.com": LIVE_SOCKET_HOST,
+  "api1.binance.com": LIVE_SOCKET_HOST,
+  "api2.binance.com": LIVE_SOCKET_HOST,
+  "api3.binance.com": LIVE_SOCKET_HOST,
+  "api4.binance.com": LIVE_SOCKET_HOST,
   [TESTNET]: `ws-api.${TESTNET}`,
 };
 
 /**
  * A venue's addresses from the one a person gives: https://api.binance.com, https://testnet.binance.vision, or
- * http://127.0.0.1:29000 (ws:// and wss:// are taken as well). Any other host has its WebSocket API at /ws-api/v3 of the same
+ * http://127.0.0.1:29000 (ws:// and wss:// are taken as well; without TLS on this machine alone). Of Binance's hosts only those
+ * of the document are taken, user names and passwords nowhere. Any other host has its WebSocket API at /ws-api/v3 of the same
  * address. Source: "General API Information" of Binance's REST and WebSocket API, "Testnet General Info". Throws "usage".
  */
 export function venueEndpoint(url: string): VenueEndpoint {
@@ -31,15 +38,24 @@ export function venueEndpoint(url: string): VenueEndpoint {
   const secure = parsed !== null && (parsed.protocol === "https:" || parsed.protocol === "wss:");
   const plain = parsed !== null && (parsed.protocol === "http:" || parsed.protocol === "ws:");
   const bare = parsed !== null && parsed.pathname === "/" && parsed.search === "" && parsed.hash === "";
-  if (parsed === null || !(secure || plain) || !bare || parsed.username !== "" || parsed.host === "") {
+  const named = parsed !== null && (parsed.username !== "" || parsed.password !== "");
+  if (parsed === null || !(secure || plain) || !bare || named || parsed.host === "") {
     throw new FabricError(
       "usage",
       `Bad venue address "${withoutCredentials(url)}": expected http(s)://host[:port] such as ${BINANCE_TESTNET_URL}`,
     );
   }
   const kind = isTest(parsed.hostname) ? "test" : "live";
-  if (!secure && kind === "live")
-    throw new FabricError("usage", `Bad venue address "${url}": a live venue is spoken to over https:// only`);
+  if (!secure && !isLoopback(parsed.hostname))
+    throw new FabricError(
+      "usage",
+      `Bad venue address "${url}": expected https://, since orders and keys' signatures would be readable on the way`,
+    );
+  if (/(?:^|\.)binance\.com\.?$/.test(parsed.hostname) && SOCKET_HOSTS[parsed.host] === undefined)
+    throw new FabricError(
+      "usage",
+      `Bad venue address "${url}": expected one of ${Object.keys(SOCKET_HOSTS).join(", ")}, found ${parsed.host}`,
+    );
   const letter = secure ? "s" : "";
   return {
     restUrl: `http${letter}://${parsed.host}`,
@@ -76,7 +92,10 @@ export function refuseUnwantedVenue({ host, kind }: VenueEndpoint, { live, liveH
 }
 
 function isTest(hostname: string): boolean {
-  if (hostname === TESTNET || hostname.endsWith(`.${TESTNET}`)) return true;
+  return hostname === TESTNET || hostname.endsWith(`.${TESTNET}`) || isLoopback(hostname);
+}
+
+function isLoopback(hostname: string): boolean {
   return (
     hostname === "localhost" ||
     hostname.endsWith(".localhost") ||
@@ -86,5 +105,6 @@ function isTest(hostname: string): boolean {
 }
 
 function withoutCredentials(url: string): string {
-  return url.replace(/\/\/[^/@]*@/, "//").slice(0, 200);
+  // Up to the last @, whatever a password holds.
+  return url.replace(/^([a-z]+:\/\/)?.*@/is, "$1").slice(0, 200);
 }

@@ -96,7 +96,10 @@ export class UserStream {
     this.#subscribeId = null;
     const socket: Socket = this.#deps.openSocket(this.#options.url, {
       onOpen: () => {
-        if (this.#socket === socket) void this.#subscribe(socket);
+        if (this.#socket === socket)
+          this.#subscribe(socket).catch((error: unknown) => {
+            if (this.#socket === socket) this.#lose(messageOf(error));
+          });
       },
       onMessage: (text) => {
         if (this.#socket === socket) this.#onMessage(text);

@@ -52,6 +52,7 @@ export async function runResume(options: HaltOptions): Promise<number> {
     state,
     null,
     was ? `resumed ${who}${still}` : `${who} was not halted${options.runner === null ? " with --all" : ""}${still}`,
+    was,
   );
   return 0;
 }
@@ -90,7 +91,9 @@ function effect(folder: DataFolder, runner: string | null, isKnown: boolean): st
   return `there is no runner of that name yet, and it will start halted; ${stays}`;
 }
 
-function tell({ runner, json }: HaltOptions, state: string, reason: string | null, line: string): void {
-  if (json) printJson([{ runner, state, reason }]);
+/** `was`: whether there was a halt of that name to take back; undefined where it is not about that. */
+function tell({ runner, json }: HaltOptions, state: string, reason: string | null, line: string, was?: boolean): void {
+  if (json)
+    printJson([{ runner, state, reason, ...(was === undefined ? {} : { was: was ? "halted" : "not halted" }) }]);
   else process.stderr.write(`fabric: ${line}\n`);
 }

@@ -2,6 +2,7 @@ import { platform } from "#platform";
 import { toRfc3339 } from "../../core/time.ts";
 import { readAllOrders } from "../../execution/orders.ts";
 import { dataFolder } from "../lifecycle/data-folder.ts";
+import { refuseUnknownRunner } from "./known-runners.ts";
 import { printJson, printTable } from "./print.ts";
 
 export interface OrdersOptions {
@@ -13,6 +14,7 @@ export interface OrdersOptions {
 /** Prints every order of the data folder's journals, oldest decision first. */
 export async function runOrders(options: OrdersOptions): Promise<number> {
   const folder = dataFolder(options.data);
+  refuseUnknownRunner(folder, options.runner);
   const orders = readAllOrders(platform, folder.path).filter(
     (order) => options.runner === undefined || order.runner === options.runner,
   );

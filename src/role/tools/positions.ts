@@ -2,6 +2,7 @@ import { platform } from "#platform";
 import { toRfc3339 } from "../../core/time.ts";
 import { type JournaledPosition, readAllPositions } from "../../execution/positions.ts";
 import { dataFolder } from "../lifecycle/data-folder.ts";
+import { refuseUnknownRunner } from "./known-runners.ts";
 import { printJson, printTable } from "./print.ts";
 import { newestPrices, type StorePrice } from "./store-prices.ts";
 
@@ -14,6 +15,7 @@ export interface PositionsOptions {
 /** Prints what every runner of the data folder holds by its journal, at the store's newest close. */
 export async function runPositions(options: PositionsOptions): Promise<number> {
   const folder = dataFolder(options.data);
+  refuseUnknownRunner(folder, options.runner);
   const positions = readAllPositions(platform, folder.path).filter(
     ({ runner }) => options.runner === undefined || runner === options.runner,
   );
