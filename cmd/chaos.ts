@@ -46,7 +46,8 @@ const command: FabricCommand = {
     files: {
       type: "string",
       valueHint: "FILES",
-      description: "deletes or cuts short: all, none, or some of socket,advertisement,run,segment,manifest,published",
+      description:
+        "deletes, cuts short or (a segment) changes a byte of: all, none, or some of socket,advertisement,run,segment,manifest,published",
     },
     json: JSON_FLAG,
   },

@@ -3,9 +3,11 @@ import { spawnSync } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { Disk, possibleMounts } from "../../src/role/chaos/disk.ts";
+import { DiskHand } from "../../src/role/chaos/disk-hand.ts";
 import { copyTree } from "../../src/role/chaos/folder.ts";
 import { Janitor } from "../../src/role/chaos/janitor.ts";
 import { mountPointText, mountsOf, topmostDevice } from "../../src/role/chaos/mounts.ts";
+import { eventually } from "../support/eventually.ts";
 import { tempFolder } from "../support/temp-folder.ts";
 
 const USERS = `users-own-${process.pid}`;
@@ -94,6 +96,33 @@ test.if(mayMount)("A read-only folder whose unmounting fails stays in mind, and 
   expect([disk.troubled, mountsOf(OURS).length]).toEqual([false, 1]);
   expect(disk.close(false)).toBeNull();
 });
+
+test.if(mayMount)(
+  "The disk's hand tries again until a read-only folder is writable, and is troubled until then",
+  async () => {
+    using folder = tempFolder();
+    const [data, bin] = [folder.join("data"), folder.join("bin")];
+    for (const path of [data, bin]) mkdirSync(path);
+    writeFileSync(`${bin}/umount`, "#!/bin/sh\nexit 32\n");
+    chmodSync(`${bin}/umount`, 0o755);
+    const disk = Disk.mount(data, OURS) as Disk;
+    mkdirSync(`${data}/journal`);
+    const hand = new DiskHand(
+      disk,
+      () => undefined,
+      () => undefined,
+    );
+    hand.hurt({ kind: "disk", fault: "read-only", folder: "journal", forMs: 60_000 });
+    const path = process.env.PATH;
+    process.env.PATH = `${bin}:${path}`;
+    hand.calm();
+    process.env.PATH = path;
+    expect(hand.troubled).toBe(true);
+    await eventually(() => !hand.troubled);
+    hand.close();
+    expect([disk.close(false), mountsOf(OURS)]).toEqual([null, []]);
+  },
+);
 
 test("A copy holds folders and plain files, skips a socket, and is not left half done", async () => {
   using folder = tempFolder();

@@ -114,6 +114,12 @@ test("A start on a disk that could not be written is excused", () => {
   expect(broken(withPlay({ deaths }))).toEqual([]);
 });
 
+test("Faults of the disk that this system has no leave for are skipped, not missed", () => {
+  const refused = { ...withPlay({ skipped: ["a read-only journal: no leave"] }), wished: { kill: 1, disk: 9 } };
+  expect(broken(refused)).toEqual([]);
+  expect(broken({ ...refused, play: sound.play }).map(({ id }) => id)).toEqual(["hurt"]);
+});
+
 test("Where nothing was asked to be hurt, nothing need be; where there is no /proc, the judges say what they did not see", () => {
   const calm = { ...withPlay({ kills: {}, faults: {}, healings: [] }), wished: {} };
   expect(broken(calm)).toEqual([]);

@@ -34,10 +34,12 @@ function hurt({ wished, play }: Evidence): Verdict {
     Object.values(counts).reduce((sum, each) => sum + each, 0);
   // A few of a kind may all meet a node that is down; so many cannot.
   for (const [kind, count] of Object.entries(wished))
-    if (count >= SOME && !done[kind]) faults.push(`none of ${count} faults of the kind "${kind}" was done`);
+    if (count >= SOME && !done[kind] && !(kind === "disk" && play.skipped.length > 0))
+      faults.push(`none of ${count} faults of the kind "${kind}" was done`);
   if (total(wished) > 0 && total(done) === 0) faults.push("nothing was hurt");
-  const well = `${total(done)} faults were done of ${total(wished)} scheduled`;
-  return verdict("hurt", faults, total(wished) === 0 ? "nothing was asked to be hurt" : well);
+  const nothing = total(wished) + total(done) === 0;
+  const well = `${total(done)} faults were done, ${total(wished)} were scheduled`;
+  return verdict("hurt", faults, nothing ? "nothing was asked to be hurt" : well);
 }
 
 function secondStarts({ play }: Evidence, id: string, concerns: (node: string) => boolean): Verdict {

@@ -130,7 +130,7 @@ export class Play {
 
   startAll(): void {
     const dice = diceOf(this.#wish, 0);
-    for (const actor of this.actors) actor.start(skewOf(this.#wish, actor.part.role, dice));
+    for (const actor of this.actors) this.#start(actor, skewOf(this.#wish, actor.part.role, dice));
   }
 
   /** Does the steps at their times, measured from now; resolves after the last, or once `stop` is aborted. */
