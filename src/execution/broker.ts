@@ -102,6 +102,8 @@ export interface Broker {
   lookup(order: BrokerOrder): Promise<LookupOutcome>;
   /** Null where there is no account to ask: a simulation, whose only memory is the journal. `sinceMs`: exchange time. */
   account(symbols: readonly string[], sinceMs: number): Promise<AccountOutcome> | null;
+  /** The venue's own clock now, epoch ms; null while it was not asked, absent where there is none. */
+  exchangeNowMs?(): number | null;
   /** From now on `listener` is told what the venue pushes, from the event loop; at most one listener. */
   follow(listener: (report: BrokerReport) => void): void;
   /** The fills a simulation makes at this candle for the symbol's open orders, before the candle is decided; a venue's are none. */

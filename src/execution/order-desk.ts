@@ -1,29 +1,15 @@
-import type { Clock, Log, Timer, Timers } from "../core/env.ts";
-import type { Broker, BrokerReport } from "./broker.ts";
+import type { Timer } from "../core/env.ts";
+import type { BrokerReport } from "./broker.ts";
 import { lookUpOrder, submitOrder } from "./broker-calls.ts";
 import { DeskCounts } from "./desk-counts.ts";
+import type { DeskDeps } from "./desk-deps.ts";
 import type { IntentRow } from "./journal-rows.ts";
-import type { Ledger, OrderPatch } from "./ledger.ts";
+import type { OrderPatch } from "./ledger.ts";
 import { LookupBackoff } from "./lookup-backoff.ts";
+import { MissingOrders } from "./missing-orders.ts";
 import { NewsTaker } from "./news-taker.ts";
 import { isFinal, type OrderNews } from "./order-news.ts";
 import { type DecisionAge, recoveryStep } from "./order-recovery.ts";
-
-export interface DeskDeps {
-  readonly ledger: Ledger;
-  readonly broker: Broker;
-  /** The venue's clock now, epoch ms; null while it is not known. */
-  readonly exchangeNowMs: () => number | null;
-  /** Why nothing may be sent now; null where it may. */
-  readonly halted: () => string | null;
-  /** Why an order may not go out by the limits as they are now; null where it may. */
-  readonly refusal: (intent: IntentRow) => string | null;
-  /** Told once what stopped the desk. */
-  readonly onFault: (error: unknown) => void;
-  readonly clock: Clock;
-  readonly timers: Timers;
-  readonly log: Log;
-}
 
 /** Orders that wait for a busy venue, or for its clock, are looked at this often: one that has become too old expires. */
 const WAITING_LOOK_MS = 1000;
@@ -52,6 +38,7 @@ export class OrderDesk {
   readonly counts = new DeskCounts();
   /** Orders of before this life, until they were looked up. */
   readonly #unseen = new Set<string>();
+  readonly #missing: MissingOrders;
   #released = false;
   #pausedUntilMs = 0;
   #closed = false;
@@ -61,6 +48,7 @@ export class OrderDesk {
     this.#deps = deps;
     this.#maxDecisionAgeMs = maxDecisionAgeMs;
     this.#news = new NewsTaker(deps, this.counts);
+    this.#missing = new MissingOrders(deps.log);
     deps.broker.follow((report) => this.#onReport(report));
   }
 
@@ -102,6 +90,29 @@ export class OrderDesk {
       this.#work(symbol);
     }
     await this.idle();
+  }
+
+  /** Looks up every open order, at start. Throws what stopped it. */
+  async lookUpOpen(): Promise<void> {
+    if (this.#deps.broker.catchesUp) return;
+    for (const symbol of this.#deps.ledger.activeSymbols()) {
+      for (const { clientOrderId, status } of this.#deps.ledger.active(symbol))
+        if (status === "open") this.#laneOf(symbol).due.add(clientOrderId);
+      this.#work(symbol);
+    }
+    await this.idle();
+  }
+
+  /** Open orders that the venue did not know when they were last looked up, later than they could still come to life. */
+  missing(): readonly IntentRow[] {
+    return this.#missing.of(this.#deps.ledger);
+  }
+
+  /** Gives an order up. Throws JournalHalted. */
+  lose(intent: IntentRow, reason: string): void {
+    this.counts.lost++;
+    this.#change(intent, { status: "lost", reason });
+    this.#deps.log.warn(`Order ${intent.clientOrderId} is lost: ${reason}`);
   }
 
   /** From now on orders go out. */
@@ -256,12 +267,14 @@ export class OrderDesk {
     // A push may have come while the answer was on its way.
     const intent = this.#deps.ledger.find(clientOrderId);
     if (intent?.status !== "pending" && intent?.status !== "unknown" && intent?.status !== "open") return;
+    const windowPassed = askedMs !== null && askedMs - (intent.sentAt ?? askedMs) > broker.validityWindowMs;
+    this.#missing.note(intent, found.type, windowPassed);
     const step = recoveryStep({
       status: intent.status,
       lookup: found.type,
       simulated: broker.catchesUp,
       age: this.age(intent.decidedAt),
-      windowPassed: askedMs !== null && intent.sentAt !== null && askedMs - intent.sentAt > broker.validityWindowMs,
+      windowPassed,
     });
     if (step === "adopt" && found.type === "found") this.learn(clientOrderId, { ...found, whole: true });
     else if (step === "send" && intent.status === "unknown")
@@ -275,10 +288,7 @@ export class OrderDesk {
       const { exchangeMs } = this.#news.now();
       if (exchangeMs !== null) this.#change(intent, { status: "unknown", sentAt: exchangeMs });
     } else if (step === "lose") {
-      this.counts.lost++;
-      const reason = "the venue does not know it, and its validity window has passed";
-      this.#change(intent, { status: "lost", reason });
-      this.#deps.log.warn(`Order ${clientOrderId} is lost: ${reason}`);
+      this.lose(intent, "the venue does not know it, and its validity window has passed");
     }
   }
 

@@ -3,7 +3,7 @@ import { FabricError, messageOf } from "../core/errors.ts";
 import type { AccountOutcome, Broker } from "./broker.ts";
 import { decimal, decimalOfPrice, decimalText } from "./decimal.ts";
 import type { Journal, Settlement } from "./journal.ts";
-import type { BaselineRow, FillRow } from "./journal-rows.ts";
+import type { BaselineRow, FillRow, IntentRow } from "./journal-rows.ts";
 import type { Ledger } from "./ledger.ts";
 import { type OrderNews, TradingHalt } from "./order-news.ts";
 import { Pauses } from "./pauses.ts";
@@ -15,6 +15,12 @@ export interface ReconcilerDeps {
   readonly broker: Broker;
   /** Takes what the account tells of an order of ours. Throws TradingHalt where it cannot be. */
   readonly learn: (clientOrderId: string, news: OrderNews) => void;
+  /** Looks up open orders again, knows those that the venue does not know, and gives one up. */
+  readonly desk: {
+    lookUpOpen(): Promise<void>;
+    missing(): readonly IntentRow[];
+    lose(intent: IntentRow, reason: string): void;
+  };
   /** The store's newest close of a symbol up to an exchange time; null where it has none of the day before. */
   readonly newestClose: (symbol: string, throughMs: number) => Promise<number | null>;
   /** Whether there is a limit on the day's loss, which is one sum of money. */
@@ -71,6 +77,7 @@ export class Reconciler {
     const fromMs = Math.max(settledMs, (knownTimeMs ?? 0) - LONGEST_LOOK_BACK_MS);
     const sinceMs = Math.max(0, fromMs - broker.validityWindowMs - OVERLAP_MS);
     const beganMs = this.#deps.clock.monotonicMs();
+    let beganAtMs: number | null = null;
     for (let looks = 1; ; looks++) {
       const account = await this.#account(named, sinceMs);
       if (account === null) return;
@@ -81,13 +88,16 @@ export class Reconciler {
         );
       refuseChains(named, account);
       if (this.#deps.sumsLosses) refuseSeveralQuotes(named, account);
+      beganAtMs ??= this.#deps.exchangeNowMs();
       this.#takeIn(account);
+      // The account was asked, hence the venue's clock is known: only now can an order be older than its validity window.
+      await this.#deps.desk.lookUpOpen();
       const facts = this.#facts(named, sinceMs);
       const found = differencesOf(facts, account);
       const throughMs = Math.max(settledMs, this.#deps.exchangeNowMs() ?? knownTimeMs ?? 0);
       const settlement = { baseline: this.#newBaseline(facts, account), adjustments: [], waived: [], throughMs };
       if (found.length === 0) return ledger.settle(settlement);
-      if (looks < LOOKS || this.#isUnsettled(beganMs)) {
+      if (looks < LOOKS || this.#isUnsettled(beganMs, beganAtMs)) {
         this.#waitingFor = `comparing journal and venue: ${found[0]?.text}`;
         await this.#pauses.wait(LOOK_AGAIN_MS);
         continue;
@@ -105,11 +115,13 @@ export class Reconciler {
 
   /**
    * Whether an order whose outcome is open may still explain a difference: its fill could be in what the account holds, and not
-   * in what it tells of trades. After the validity window it has come to life or never will.
+   * in what it tells of trades. After the validity window, which is of exchange time, it has come to life or never will.
    */
-  #isUnsettled(beganMs: number): boolean {
-    const { ledger, broker, clock } = this.#deps;
-    if (clock.monotonicMs() - beganMs > broker.validityWindowMs) return false;
+  #isUnsettled(beganMs: number, beganAtMs: number | null): boolean {
+    const { ledger, broker, clock, exchangeNowMs } = this.#deps;
+    const nowMs = exchangeNowMs();
+    const passedMs = nowMs !== null && beganAtMs !== null ? nowMs - beganAtMs : clock.monotonicMs() - beganMs;
+    if (passedMs > broker.validityWindowMs) return false;
     return ledger.activeSymbols().some((symbol) => ledger.active(symbol).some(({ status }) => status !== "pending"));
   }
 
@@ -161,6 +173,7 @@ export class Reconciler {
       intent: (id) => journal.intent(id),
       fills: journal.fillsSentSince(sinceMs + OVERLAP_MS),
       isWaived: (kind, id) => journal.isWaived(kind, id),
+      missing: this.#deps.desk.missing(),
     };
   }
 
@@ -185,7 +198,8 @@ export class Reconciler {
     const waived: Settlement["waived"][number][] = [];
     const before = this.#deps.journal.adjustmentCount();
     for (const { settledBy, text } of found) {
-      if (settledBy.type === "waive") waived.push({ kind: settledBy.kind, id: settledBy.id });
+      if (settledBy.type === "lose") this.#deps.desk.lose(settledBy.intent, "the venue does not know it");
+      else if (settledBy.type === "waive") waived.push({ kind: settledBy.kind, id: settledBy.id });
       else {
         const fillId = `adjustment-${before + adjustments.length + 1}`;
         adjustments.push(await this.#adjustment(fillId, settledBy, text, exchangeMs));

@@ -17,6 +17,8 @@ export interface JournalFacts {
   /** Journaled fills of the orders sent since the time from which the account's trades were asked for. */
   readonly fills: readonly FillRow[];
   isWaived(kind: WaivedKind, id: string): boolean;
+  /** Open orders that the venue did not know when they were looked up, their validity window passed. */
+  readonly missing?: readonly IntentRow[];
 }
 
 /** One thing on which journal and venue disagree, and what would settle it in the venue's favour. */
@@ -25,6 +27,7 @@ export interface Difference {
   readonly text: string;
   readonly settledBy:
     | { readonly type: "waive"; readonly kind: WaivedKind; readonly id: string }
+    | { readonly type: "lose"; readonly intent: IntentRow }
     /** `quantity` is added to the symbol's position. */
     | { readonly type: "adjust"; readonly symbol: string; readonly quantity: DecimalValue };
 }
@@ -33,12 +36,18 @@ export interface Difference {
 const MAY_BE_OPEN: ReadonlySet<string> = new Set(["pending", "unknown", "open", "lost"]);
 
 /**
- * What the journal cannot explain of the account: an open order of ours that the journal does not know or counts as done, a
+ * What the journal cannot explain of the account: an open order of ours that the journal does not know or counts as done, one that
+ * the journal has as open and the venue does not know, a
  * journaled fill that the venue does not know, and holdings that are not what was there before plus what was traded since. Orders
  * and trades of ours that the account tells were taken into the journal before. Pure.
  */
 export function differencesOf(facts: JournalFacts, account: KnownAccount): readonly Difference[] {
-  return [...openOrders(facts, account), ...unknownFills(facts, account), ...holdings(facts, account)];
+  return [
+    ...openOrders(facts, account),
+    ...missingOrders(facts, account),
+    ...unknownFills(facts, account),
+    ...holdings(facts, account),
+  ];
 }
 
 function openOrders(facts: JournalFacts, account: KnownAccount): readonly Difference[] {
@@ -48,6 +57,16 @@ function openOrders(facts: JournalFacts, account: KnownAccount): readonly Differ
     const journal = intent ? `the journal has it as ${intent.status}` : "the journal does not know it";
     return [{ text: `${symbol}: order ${id} is open at the venue, and ${journal}`, settledBy: waive("order", id) }];
   });
+}
+
+function missingOrders({ missing = [] }: JournalFacts, { openOrders }: KnownAccount): readonly Difference[] {
+  const open = new Set(openOrders.map(({ clientOrderId }) => clientOrderId));
+  return missing
+    .filter(({ clientOrderId }) => !open.has(clientOrderId))
+    .map((intent) => ({
+      text: `${intent.symbol}: the journal has order ${intent.clientOrderId} as open, and the venue does not know it`,
+      settledBy: { type: "lose", intent },
+    }));
 }
 
 function unknownFills(facts: JournalFacts, account: KnownAccount): readonly Difference[] {

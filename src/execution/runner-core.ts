@@ -38,7 +38,7 @@ export interface RunnerOptions extends HandlerOptions {
 }
 
 export interface RunnerStatus {
-  readonly state: Extract<NodeState, "starting" | "running" | "failed" | "halted" | "stopping">;
+  readonly state: Extract<NodeState, "starting" | "running" | "degraded" | "failed" | "halted" | "stopping">;
   /** Why, where the state is not running. */
   readonly reason: string | null;
 }
@@ -76,7 +76,7 @@ export class RunnerCore {
     const newestClose = (symbol: string, throughMs: number) => this.#newestClose(symbol, throughMs);
     const sumsLosses = (options.limits?.maxDailyLoss ?? null) !== null;
     this.#reconciler = new Reconciler(
-      { ...deps, ledger, learn, newestClose, sumsLosses },
+      { ...deps, ledger, learn, newestClose, sumsLosses, desk },
       options.acceptBroker ?? false,
     );
     // Whoever is not waiting for it learns of it at the next event.
@@ -139,7 +139,7 @@ export class RunnerCore {
   }
 
   /**
-   * running; failed: the strategy decides nothing any more, candles go on; halted: by the kill switch (candles go on, nothing is
+   * running; degraded: the venue does not know an order that it had accepted; failed: the strategy decides nothing any more, candles go on; halted: by the kill switch (candles go on, nothing is
    * sent) or by trouble (nothing goes on).
    */
   status(): RunnerStatus {
@@ -148,7 +148,13 @@ export class RunnerCore {
     const halted = this.#deps.halted();
     if (halted !== null) return { state: "halted", reason: `${halted}; orders that are open stay open` };
     const { failure } = this.#deps.maker;
-    return failure === null ? { state: "running", reason: null } : { state: "failed", reason: failure };
+    if (failure !== null) return { state: "failed", reason: failure };
+    const [missing] = this.#handler.desk.missing();
+    if (missing === undefined) return { state: "running", reason: null };
+    return {
+      state: "degraded",
+      reason: `the venue does not know order ${missing.clientOrderId}, which it had accepted`,
+    };
   }
 
   /** Whether trouble has ended it, and why: a new one may recover. Null while it works, also where the kill switch halts it. */

@@ -28,6 +28,7 @@ export function countersOf(handler: ExecutionHandler): Readonly<Record<string, n
     "orders.expired.total": counts.expired + handler.refused("age"),
     "orders.unknown.total": counts.unknown,
     "orders.lost.total": counts.lost,
+    "orders.missing": handler.desk.missing().length,
     "orders.busy.total": counts.busy,
     "orders.late.total": counts.late,
     "orders.unsent": handler.ledger.pending,

@@ -154,6 +154,10 @@ class SpotBroker implements BinanceBroker {
     return readAccount({ rest: this.#rest, rules: this.#rules, fees: this.#fees }, symbols, sinceMs);
   }
 
+  exchangeNowMs(): number | null {
+    return this.#rest.venueClock.nowMs();
+  }
+
   follow(listener: (report: BrokerReport) => void): void {
     this.#listener = listener;
     if (!this.#closed) this.#stream.start();

@@ -116,7 +116,7 @@ export class RunnerLife {
   status(): RunnerStatus {
     const status = this.#core?.status() ?? WAITING;
     if (this.#trouble === null) return status;
-    const isBack = status.state === "running" || status.state === "failed";
+    const isBack = status.state === "running" || status.state === "failed" || status.state === "degraded";
     return { state: "halted", reason: `${this.#trouble}${isBack ? "; begun anew, the next candle will tell" : ""}` };
   }
 
@@ -186,7 +186,9 @@ export class RunnerLife {
 
   async #openCore(storeId: string): Promise<RunnerCore> {
     const { reader, openBroker } = this.#deps;
-    const exchangeNowMs = () => this.#provider?.exchangeTimeMs() ?? null;
+    // While it starts there is no delivery yet, and the orders of before need a time to be judged by: the venue's own.
+    const exchangeNowMs = () => this.#provider?.exchangeTimeMs() ?? this.#broker?.exchangeNowMs?.() ?? null;
+    this.#broker = null;
     const broker = openBroker(exchangeNowMs);
     this.#broker = broker;
     let journal: Journal;
