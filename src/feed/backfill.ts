@@ -218,6 +218,7 @@ export class Backfill {
         const klines = await this.#deps.feed.klines(track.symbol, doubt.from, doubt.through);
         if (life !== this.#life) return;
         const changed = klines.filter((kline) => differs(kline, track.recent(kline.openTime)));
+        for (const kline of changed) track.correct(kline);
         if (changed.length > 0) this.#deps.onRevised(changed);
         tries = 0;
       } catch (error) {

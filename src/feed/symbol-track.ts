@@ -190,6 +190,16 @@ export class SymbolTrack {
     return this.#recent.find((candle) => candle.openTime === openTime);
   }
 
+  /** A row put out lately is corrected to this: quiet minutes behind it stood on its close, and are in doubt with it. */
+  correct(candle: Candle): void {
+    const at = this.#recent.findIndex(({ openTime }) => openTime === candle.openTime);
+    if (at < 0) return;
+    this.#recent[at] = candle;
+    if (this.#last?.openTime === candle.openTime) this.#last = { ...this.#last, close: candle.close, sure: true };
+    const next = this.#recent[at + 1];
+    if (next?.provenance === "empty" && next.close !== candle.close) this.doubt(next.openTime, next.openTime);
+  }
+
   doubt(from: number, through: number): void {
     const first = Math.max(from, this.#recent[0]?.openTime ?? Number.POSITIVE_INFINITY);
     if (first > through) return;

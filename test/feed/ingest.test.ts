@@ -201,6 +201,28 @@ describe("Market ingest", () => {
     expect(out.revised.map((row) => [row.openTime, row.trades])).toEqual([[START, 2]]);
   });
 
+  test("quiet minutes that stood on a close are revised with it where a late trade changes it, and later ones stand on the new one", async () => {
+    const market = [trade(1, 1000), trade(2, 59_900)];
+    const { out, connect, give, quiet, time } = await scene(market);
+    connect(START - MINUTE_MS);
+    await give(trade(1, 1000));
+    await quiet(180_600);
+    await give(trade(2, 59_900));
+    await time.moveTo(START + 200_000);
+    await quiet(240_600);
+    expect(out.candles.map(({ openTime, close }) => [openTime - START, close])).toEqual([
+      [0, 101],
+      [60_000, 101],
+      [120_000, 101],
+      [180_000, 102],
+    ]);
+    expect(out.revised.map(({ openTime, close }) => [openTime - START, close])).toEqual([
+      [0, 102],
+      [60_000, 102],
+      [120_000, 102],
+    ]);
+  });
+
   test("a kline whose trade count does not fit the ids around it is not final yet", async () => {
     const market = [trade(1, 1000), trade(2, 61_000), trade(3, 62_000), trade(4, 121_000), trade(5, 181_000)];
     const { out, ingest, feed, connect, give, time } = await scene(market);

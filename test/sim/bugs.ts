@@ -140,4 +140,14 @@ export const BUGS: readonly Bug[] = [
     "return this.#core?.positions() ?? [];",
     "return [];",
   ]),
+  bug("corrections-dropped", "a correction that the venue gave is not stored", [
+    "src/role/market-data/revision-queue.ts",
+    "    if (this.#size + candles.length > MAX_WAITING) {",
+    "    if (candles.length > 0) return;\n    if (this.#size + candles.length > MAX_WAITING) {",
+  ]),
+  bug("quiet-not-mended", "a quiet minute keeps the close that its minute before was corrected from", [
+    "src/feed/backfill.ts",
+    "        for (const kline of changed) track.correct(kline);\n",
+    "",
+  ]),
 ];

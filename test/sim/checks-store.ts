@@ -1,8 +1,13 @@
 import type { FeedGap, StoredCandle } from "../../src/core/candle.ts";
+import type { Life } from "./life.ts";
 import type { Machine } from "./machine.ts";
 import type { VenueCandle } from "./venue-market.ts";
 
 const MINUTE = 60_000;
+/** Exchange ms for which a minute waits for its last trades. */
+const LATE_ALLOWANCE_MS = 500;
+/** By then, wall ms, a correction is in the store. */
+const MENDING_MS = 5000;
 const FIGURES = [
   "open",
   "high",
@@ -24,6 +29,8 @@ export class StoreWatch {
   readonly #machine: Machine;
   readonly #frozen: string[] = [];
   readonly #closed: { readonly commitSeq: number; readonly closedThrough: number }[] = [];
+  /** Which life committed each row. */
+  readonly #makers: Life[] = [];
   readonly #byMinute = new Map<string, number>();
   readonly #newest = new Map<string, number>();
   readonly #published = new Map<string, number>();
@@ -37,7 +44,10 @@ export class StoreWatch {
         truth.holder === life && life.node === "market-data",
         () => `${life.name} writes the truth, ${truth.holder?.name} holds it`,
       );
-      for (const row of change.rows) this.#durable(row);
+      for (const row of change.rows) {
+        this.#durable(row);
+        this.#makers.push(life);
+      }
       for (const gap of change.gaps) this.#gapDurable(gap);
       this.#closed.push({ commitSeq: after.commitSeq, closedThrough: after.closedThrough ?? 0 });
       world.check(
@@ -181,9 +191,29 @@ export class StoreWatch {
     if (FIGURES.every((name) => row[name] === venue[name])) return;
     const revised = truth.revisions.findLast((one) => one.commitSeq === row.commitSeq);
     if (revised && FIGURES.every((name) => revised[name] === venue[name])) return;
-    // A venue that tells late or loses trades within a whole connection breaks its promise: no feed could tell.
-    if (rates["feed.late"] > 0 || rates["feed.lost"] > 0) return;
+    // A venue that loses trades within a whole connection breaks its promise: no feed could tell.
+    if (rates["feed.lost"] > 0) return;
+    // A quiet minute stands on the last one that was traded.
+    const origin = market.tradedMinute(row.symbol, row.openTime);
+    if (market.isToldLate(row.symbol, origin, LATE_ALLOWANCE_MS) && !this.#isMendable(row, origin)) return;
     world.violate(2, `${key} (${row.provenance}) differs from the venue: ${differences(row, venue)}`);
+  }
+
+  /** Whether the market-data that committed the row was told of a late trade, could ask the venue again, and has had the time to. */
+  #isMendable(row: StoredCandle, origin: number): boolean {
+    const { market, world } = this.#machine;
+    const { rates, hurtMs } = world.scenario;
+    if (market.isGone(row.symbol, origin) || market.isGone(row.symbol, row.openTime)) return false;
+    const askableMs = rates["feed.klines-fail"] > 0 ? hurtMs : 0;
+    const words = market.lateWords.get(`${row.symbol} ${origin}`) ?? [];
+    return words.some(
+      ({ life, feed, run, atMs }) =>
+        life.alive &&
+        life === this.#makers[row.commitSeq - 1] &&
+        feed.run === run &&
+        atMs >= askableMs &&
+        world.nowMs - atMs > MENDING_MS,
+    );
   }
 
   /** Up to closedThrough every minute from a symbol's first on is a row or lies in a gap. */

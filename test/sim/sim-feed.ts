@@ -28,7 +28,8 @@ export class SimFeed implements MarketFeed {
   #sink: FeedSink | null = null;
   #connections: Connection[] = [];
   #ended: (() => void) | null = null;
-  #run = 0;
+  /** How often it was begun or stopped. */
+  readonly #runs = { run: 0 };
   #newestMs: number | null = null;
   #heardAtMs = 0;
 
@@ -40,7 +41,7 @@ export class SimFeed implements MarketFeed {
 
   run(sink: FeedSink): Promise<void> {
     this.#sink = sink;
-    const run = ++this.#run;
+    const run = ++this.#runs.run;
     const { symbols } = this.#market;
     const cut = this.#chance.chance(0.5) ? symbols.length : 1;
     this.#connections = [symbols.slice(0, cut), symbols.slice(cut)]
@@ -53,7 +54,7 @@ export class SimFeed implements MarketFeed {
   }
 
   async stop(): Promise<void> {
-    this.#run++;
+    this.#runs.run++;
     this.#sink = null;
     this.#ended?.();
   }
@@ -94,7 +95,7 @@ export class SimFeed implements MarketFeed {
 
   #connectLater(run: number, connection: Connection, delayMs: number): void {
     this.#life.timers.after(delayMs, () => {
-      if (run !== this.#run || this.#sink === null) return;
+      if (run !== this.#runs.run || this.#sink === null) return;
       connection.isUp = true;
       const nowMs = this.#market.nowMs;
       for (const symbol of connection.symbols)
@@ -113,7 +114,7 @@ export class SimFeed implements MarketFeed {
   #tick(run: number, connection: Connection): void {
     const { feedTickMs, rates } = this.#life.world.scenario;
     this.#life.timers.after(feedTickMs * (0.7 + 0.6 * this.#chance.next()), () => {
-      if (run !== this.#run || this.#sink === null) return;
+      if (run !== this.#runs.run || this.#sink === null) return;
       const hurting = this.#life.world.isHurting;
       const nowMs = this.#life.world.nowMs;
       const share = feedTickMs / 1000;
@@ -124,14 +125,14 @@ export class SimFeed implements MarketFeed {
         return;
       }
       if (nowMs >= connection.heldUntilMs) this.#read(run, connection);
-      if (run === this.#run) this.#tick(run, connection);
+      if (run === this.#runs.run) this.#tick(run, connection);
     });
   }
 
   #interrupt(run: number, connection: Connection): void {
     // Some of what was on its way is still heard.
     if (this.#chance.chance(0.5)) this.#read(run, connection);
-    if (run !== this.#run) return;
+    if (run !== this.#runs.run) return;
     connection.isUp = false;
     this.#life.note(`feed interrupted ${connection.symbols.join(",")}`);
     this.#sink?.onInterrupted(connection.symbols, "the connection was cut");
@@ -151,10 +152,10 @@ export class SimFeed implements MarketFeed {
     }
     due.sort((a, b) => a.toldMs - b.toldMs || a.id - b.id);
     for (const trade of due) {
-      if (run !== this.#run) return;
+      if (run !== this.#runs.run) return;
       this.#tell(connection, trade);
     }
-    if (run !== this.#run) return;
+    if (run !== this.#runs.run) return;
     this.#hear(horizonMs);
     if (due.length === 0 || this.#chance.chance(0.3)) {
       // What is told by now was traded at most the usual lag before.
@@ -177,6 +178,7 @@ export class SimFeed implements MarketFeed {
       this.#sink?.onUnreadable?.(this.#chance.chance(0.5) ? [trade.symbol] : connection.symbols, "garbage");
       return;
     }
+    this.#noteLate(trade);
     this.#sink?.onTrade({
       symbol: trade.symbol,
       id: trade.id,
@@ -185,6 +187,15 @@ export class SimFeed implements MarketFeed {
       timeMs: trade.timeMs,
       buyerIsMaker: trade.buyerIsMaker,
     });
+  }
+
+  #noteLate({ symbol, timeMs, toldMs }: VenueTrade): void {
+    const openTime = Math.floor(timeMs / MINUTE) * MINUTE;
+    if (toldMs < openTime + MINUTE) return;
+    const { lateWords } = this.#market;
+    const key = `${symbol} ${openTime}`;
+    const word = { life: this.#life, feed: this.#runs, run: this.#runs.run, atMs: this.#life.world.nowMs };
+    lateWords.set(key, [...(lateWords.get(key) ?? []), word]);
   }
 
   #hear(exchangeMs: number): void {

@@ -1,3 +1,4 @@
+import type { Life } from "./life.ts";
 import type { World } from "./world.ts";
 
 const MINUTE = 60_000;
@@ -38,11 +39,21 @@ export interface VenueCandle {
   readonly lastId: number | null;
 }
 
+/** A trade that a feed handed on after its minute's end: to which life, in which of its runs, wall ms of the run. */
+export interface LateWord {
+  readonly life: Life;
+  readonly feed: { readonly run: number };
+  readonly run: number;
+  readonly atMs: number;
+}
+
 /** What was traded, all of it known from the start: trades by symbol, told in the order of `toldMs`. */
 export class VenueMarket {
   readonly symbols: readonly string[];
   readonly startMs: number;
   readonly endMs: number;
+  /** By symbol and minute. */
+  readonly lateWords = new Map<string, LateWord[]>();
   readonly #world: World;
   readonly #trades = new Map<string, readonly VenueTrade[]>();
   readonly #candles = new Map<string, VenueCandle | null>();
@@ -77,6 +88,19 @@ export class VenueMarket {
     return this.symbols.some((symbol) =>
       this.trades(symbol).some((trade) => !trade.omitted && trade.timeMs >= fromMs && trade.timeMs < toMs),
     );
+  }
+
+  /** The minute itself where it was traded, else the newest before it that was. */
+  tradedMinute(symbol: string, openTime: number): number {
+    let at = openTime;
+    while (at > this.startMs && (this.candle(symbol, at)?.trades ?? 0) === 0) at -= MINUTE;
+    return at;
+  }
+
+  /** Whether any trade of the minute is told later than `allowedMs` after its end. */
+  isToldLate(symbol: string, openTime: number, allowedMs: number): boolean {
+    const own = this.#minutes.get(`${symbol} ${openTime}`) ?? [];
+    return own.some(({ omitted, toldMs }) => !omitted && toldMs > openTime + MINUTE + allowedMs);
   }
 
   /** Null before the symbol's first trade. */
@@ -143,7 +167,9 @@ export class VenueMarket {
       const own: VenueTrade[] = [];
       for (const timeMs of times.sort((a, b) => a - b)) {
         ticks = Math.max(100, ticks + chance.below(41) - 20);
-        const late = chance.chance(rates["feed.late"] * 0.03) ? chance.next() * 8000 : 0;
+        // Near a minute's end a late report is one that its close has not waited for.
+        const often = timeMs - openTime > 55_000 ? 0.3 : 0.03;
+        const late = chance.chance(rates["feed.late"] * often) ? chance.next() * 8000 : 0;
         // A symbol's trades are told in their order.
         toldMs = Math.max(toldMs, timeMs + chance.next() * USUAL_LAG_MS + late);
         const omitted = trades.length > 0 && chance.chance(rates["feed.omitted"] * 0.05);
