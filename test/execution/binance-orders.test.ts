@@ -37,7 +37,13 @@ describe("A market order at a venue in Binance's protocol", () => {
     expect(await bench.broker.lookup(order)).toEqual({ type: "found", status: "filled", reason: null, fills });
     await eventually(() => bench.reports.at(-1)?.status === "filled");
     expect(bench.reports.flatMap((report) => report.fills)).toEqual([...fills]);
-    expect(bench.reports[0]).toEqual({ clientOrderId: order.clientOrderId, status: "open", reason: null, fills: [] });
+    expect(bench.reports[0]).toEqual({
+      clientOrderId: order.clientOrderId,
+      status: "open",
+      reason: null,
+      fills: [],
+      filled: "0.00000000",
+    });
     const account = await bench.broker.account(["BTCUSDT", "ETHUSDT"], 0);
     if (account.type !== "known") throw new Error(account.reason);
     const { timeMs: _time, ...first } = account.trades[0] ?? { timeMs: 0 };
