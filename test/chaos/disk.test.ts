@@ -1,7 +1,8 @@
 import { expect, test } from "bun:test";
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
+import { CHAOS_MARK } from "../../src/role/chaos/actor.ts";
 import { Disk, possibleMounts } from "../../src/role/chaos/disk.ts";
 import { DiskHand } from "../../src/role/chaos/disk-hand.ts";
 import { copyTree } from "../../src/role/chaos/folder.ts";
@@ -67,6 +68,23 @@ for (const word of ["done\n", ""])
     expect(readFileSync(`${data}/precious`, "utf8")).toBe("yes");
     expect([existsSync(work), existsSync(sockets)]).toEqual([word !== "", word !== ""]);
   });
+
+test.if(mayMount)(
+  "Where chaos was killed, its nodes end before the mounts go: nothing is written below them",
+  async () => {
+    using folder = tempFolder();
+    const [data, work] = [folder.join("data"), folder.join("work")];
+    using _users = usersMount(data);
+    mkdirSync(work);
+    expect(Disk.mount(data, OURS)).toBeInstanceOf(Disk);
+    // Outlives the word by a little, and writes all the while, as a node does that ends in order.
+    const script = `trap '' TERM; echo up; for n in 1 2 3 4 5 6; do sleep 0.1; : >>'${data}/node'; done`;
+    const node = spawn("sh", ["-c", script], { env: { ...process.env, [CHAOS_MARK]: work } });
+    await new Promise((resolve) => node.stdout.once("data", resolve));
+    await new Janitor({ work, device: OURS, sockets: null, mounts: possibleMounts(data) }).dismiss("");
+    expect([mountsOf(OURS), readdirSync(data)]).toEqual([[], ["precious"]]);
+  },
+);
 
 test.if(mayMount)("The janitor leaves a mount that somebody put over chaos's", async () => {
   using folder = tempFolder();

@@ -4,23 +4,27 @@ import { mountPointText } from "./mounts.ts";
 
 /**
  * Waits for a word on its stdin. With "done" all was put in order; where the pipe ends without it, chaos was killed: then
- * whatever process carries the mark is woken, so that it can end by itself, and killed where it does not. Our
- * own mounts go in both cases, the innermost first, each once: what is on top of a path goes only where its device is this run's.
+ * whatever process carries the mark is woken, so that it can end by itself, and killed where it does not, before the mounts go: else it
+ * would write on into what lies below them. Our own mounts go in both cases, the innermost first, each once: what is on top of a path
+ * goes only where its device is this run's.
  */
 const SCRIPT = `trap '' INT TERM HUP
 work=$1; device=$2; sockets=$3; shift 3
 read -r word
 top() { point=$1 awk '$5 == ENVIRON["point"] { for (i = 7; i <= NF; i++) if ($i == "-") { top = $(i + 2); break } }
   END { print top }' /proc/self/mountinfo 2>/dev/null; }
-while [ $# -gt 1 ]; do
-  if [ "$(top "$2")" = "$device" ]; then umount -l "$1" 2>/dev/null; fi
-  shift 2
-done
-[ "$word" = done ] && exit
+unmount() {
+  while [ $# -gt 1 ]; do
+    if [ "$(top "$2")" = "$device" ]; then umount -l "$1" 2>/dev/null; fi
+    shift 2
+  done
+}
+if [ "$word" = done ]; then unmount "$@"; exit; fi
 marked() { grep -lzs "^${CHAOS_MARK}=$work$" /proc/[0-9]*/environ | cut -d/ -f3; }
 for pid in $(marked); do kill -CONT "$pid"; done
 for tries in 1 2 3 4 5 6; do [ -n "$(marked)" ] || break; sleep 1; done
 for pid in $(marked); do kill -KILL "$pid"; done
+unmount "$@"
 rm -rf -- "$work"
 [ -z "$sockets" ] || rm -rf -- "$sockets"
 `;
