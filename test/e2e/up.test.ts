@@ -56,6 +56,15 @@ describe.skipIf(process.platform !== "linux")("fabric up", () => {
     expect(leftovers(folder.path)).toEqual([]);
   }, 60_000);
 
+  test("runs its strategies on paper, whatever broker the configuration names: its market is simulated", async () => {
+    using folder = tempFolder();
+    const up = await fabric(["up", "--data", folder.path, "--port", "0", "--for", "8s"], {
+      withinMs: 40_000,
+      env: { FABRIC_RUNNER__BROKER: "binance" },
+    });
+    expect([up.code, up.out + up.err]).toEqual([0, expect.stringMatching(/Strategy sma-cross .*paper/)]);
+  }, 50_000);
+
   test("continues the same market: its time stands while up is down, and nothing is missing or twice", async () => {
     using folder = tempFolder();
     await using first = Up.start(folder.path, [...MARKET, "--for", "5s"]);

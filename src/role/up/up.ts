@@ -65,7 +65,10 @@ function childrenOf(
   for (const strategy of options.strategies) {
     const isFile = strategy.endsWith(".ts");
     const name = isFile ? basename(strategy, ".ts") : strategy;
-    roles.push([name, ["runner", "--strategy", isFile ? resolve(strategy) : strategy, "--name", name, ...symbols]]);
+    // Its market is simulated: a venue in the configuration is for runners that a person starts.
+    const paper = ["--broker", "paper"];
+    const words = ["runner", "--strategy", isFile ? resolve(strategy) : strategy, "--name", name];
+    roles.push([name, [...words, ...paper, ...symbols]]);
   }
   roles.push(["scanner", ["scanner"]]);
   roles.push(["market-data", ["market-data", "--feed", "sim", ...symbols]]);
