@@ -26,7 +26,7 @@ export interface TruthDeps {
  */
 const SETTINGS = {
   threads: "2",
-  memory_limit: "256MB",
+  memory_limit: "128MB",
   wal_autocheckpoint: "256MB",
   storage_compatibility_version: "v1.4.0",
 };

@@ -155,6 +155,8 @@ async function build(days: number): Promise<Taken> {
     await connection.run("CHECKPOINT");
     database.close();
     const writer = await openWriter(folder);
+    // Publishing so much anew comes in steps, of which opening took the first.
+    while (writer.counters().segments === 0) await writer.seal();
     for (let minute = minutes; minute < minutes + LIVE_MINUTES; minute++) {
       await writer.commit(closeOf(START + minute * 60_000));
       await writer.seal();
