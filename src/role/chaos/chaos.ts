@@ -200,7 +200,8 @@ class Chaos {
       if (actor?.living) await play.trySecond(actor);
     }
     await play.knock();
-    await haltTrading(play, stage.data, stop);
+    // Where it cannot be halted, orders stay open, and that is judged.
+    await this.#attempt(() => haltTrading(play, stage.data, stop));
     play.end();
     exits.push(...(await this.#stop(play, ["sim"])));
     await standStill(play, stage.data, stop);
