@@ -8,7 +8,7 @@ export const RATE_WINDOW_MS = 60_000;
 
 /**
  * Limits before the broker. Null: none. Money is in the quote asset of each order's symbol; a loss is summed over symbols as it
- * stands, so that a runner with such a limit should trade symbols of one quote asset.
+ * stands, so that a live runner with such a limit is refused symbols of several quote assets.
  */
 export interface RiskLimits {
   /** Base asset, long or short, what is on its way counted as filled. By symbol, or one for every symbol. */
