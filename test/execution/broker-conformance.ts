@@ -103,34 +103,39 @@ export function brokerConformance(name: string, open: () => BrokerUnderTest | Pr
         }
       }));
 
-    test("the account tells holdings and base asset of what was asked for, and every trade with its order's id and side", () =>
-      withBroker(async (under) => {
-        const { broker, symbol } = under;
-        const asked = broker.account([symbol], 0);
-        if (asked === null) {
-          expect(broker.catchesUp).toBe(true);
-          return;
-        }
-        const before = await asked;
-        if (before.type !== "known") throw new Error(before.reason);
-        const order = anOrder(under);
-        await broker.submit(order);
-        await under.settle?.();
-        await eventually(async () => {
-          const found = await broker.lookup(order);
-          return found.type === "found" && found.status === "filled";
-        });
-        const after = await broker.account([symbol], 0);
-        if (after?.type !== "known") throw new Error("the account is not known");
-        expect(after.baseAssets.get(symbol)).toBeString();
-        const trades = after.trades.filter(({ clientOrderId }) => clientOrderId === order.clientOrderId);
-        expect(sumOf(trades)).toBe(decimalText(decimal(order.quantity)));
-        for (const trade of trades) expect([trade.symbol, trade.side]).toEqual([symbol, "buy"]);
-        const fees = trades.reduce((sum, { baseFee }) => sum.plus(baseFee ?? "0"), decimal("0"));
-        const [was, is] = [before, after].map(({ holdings }) => decimal(holdings.get(symbol) ?? "0"));
-        expect(is?.minus(was ?? "0").eq(decimal(order.quantity).minus(fees))).toBe(true);
-        expect(after.openOrders).toEqual(before.openOrders);
-      }));
+    test(
+      "the account tells holdings and base asset of what was asked for, and every trade with its order's id and side",
+      () =>
+        withBroker(async (under) => {
+          const { broker, symbol } = under;
+          const asked = broker.account([symbol], 0);
+          if (asked === null) {
+            expect(broker.catchesUp).toBe(true);
+            return;
+          }
+          const before = await asked;
+          if (before.type !== "known") throw new Error(before.reason);
+          const order = anOrder(under);
+          await broker.submit(order);
+          await under.settle?.();
+          await eventually(async () => {
+            const found = await broker.lookup(order);
+            return found.type === "found" && found.status === "filled";
+          });
+          const after = await broker.account([symbol], 0);
+          if (after?.type !== "known") throw new Error("the account is not known");
+          expect(after.baseAssets.get(symbol)).toBeString();
+          const trades = after.trades.filter(({ clientOrderId }) => clientOrderId === order.clientOrderId);
+          expect(sumOf(trades)).toBe(decimalText(decimal(order.quantity)));
+          for (const trade of trades) expect([trade.symbol, trade.side]).toEqual([symbol, "buy"]);
+          const fees = trades.reduce((sum, { baseFee }) => sum.plus(baseFee ?? "0"), decimal("0"));
+          const [was, is] = [before, after].map(({ holdings }) => decimal(holdings.get(symbol) ?? "0"));
+          expect(is?.minus(was ?? "0").eq(decimal(order.quantity).minus(fees))).toBe(true);
+          expect(after.openOrders).toEqual(before.openOrders);
+          // Some fifteen requests, half of which a slow venue answers after a second.
+        }),
+      20_000,
+    );
 
     test("closing is quick, may be done twice, and nothing is pushed after it", () =>
       withBroker(async (under) => {
