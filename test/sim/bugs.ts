@@ -150,4 +150,14 @@ export const BUGS: readonly Bug[] = [
     "        for (const kline of changed) track.correct(kline);\n",
     "",
   ]),
+  bug("proof-off", "a reader takes a segment's content as it finds it", [
+    "src/store/segment-proof.ts",
+    ") !== segment.sha256) {",
+    ") === segment.kind) {",
+  ]),
+  bug("heal-off", "damage to what is published waits for the next commit", [
+    "src/store/commit-pipeline.ts",
+    "    if (this.#healing !== null || this.#isClosing) return;",
+    "    if (this.#healing === null || this.#isClosing) return;",
+  ]),
 ];

@@ -8,6 +8,7 @@ const MINUTE = 60_000;
 const LATE_ALLOWANCE_MS = 500;
 /** By then, wall ms, a correction is in the store. */
 const MENDING_MS = 5000;
+const MANIFEST_PATH = "/data/published/manifest.json";
 const FIGURES = [
   "open",
   "high",
@@ -128,7 +129,7 @@ export class StoreWatch {
   }
 
   #manifestPlaced(text: string): void {
-    const { truth, world, disk } = this.#machine;
+    const { truth, world } = this.#machine;
     const { manifest } = JSON.parse(text) as { readonly manifest: PublishedManifest };
     world.check(2, manifest.throughSeq <= truth.rows.length, () => `the manifest tells of row ${manifest.throughSeq}`);
     if (manifest.closedThrough !== null) {
@@ -157,16 +158,38 @@ export class StoreWatch {
       );
       through[segment.kind] = segment.lastSeq;
       if (this.hurt.has(segment.file)) continue;
-      const file = disk.files.get(`/data/published/segments/${segment.file}`);
-      const all: readonly unknown[] = { candle: truth.rows, revision: truth.revisions, gap: truth.gaps }[segment.kind];
-      const whole =
-        file?.isSynced === true &&
-        !file.isTorn &&
-        file.rows?.length === segment.lastSeq - segment.firstSeq + 1 &&
-        file.rows.every((row, at) => row === all[segment.firstSeq - 1 + at]);
+      const whole = this.#isWhole(segment);
       world.check(2, whole, () => `the manifest lists ${segment.file}, which is not there whole`);
     }
     world.check(2, (through.candle ?? 0) === manifest.throughSeq, () => `the manifest ends at ${through.candle}`);
+  }
+
+  #isWhole({ file: name, kind, firstSeq, lastSeq }: PublishedManifest["segments"][number]): boolean {
+    const { truth, disk } = this.#machine;
+    const file = disk.files.get(`/data/published/segments/${name}`);
+    const all: readonly unknown[] = { candle: truth.rows, revision: truth.revisions, gap: truth.gaps }[kind];
+    return (
+      file?.isSynced === true &&
+      !file.isTorn &&
+      !file.isFlipped &&
+      file.rows?.length === lastSeq - firstSeq + 1 &&
+      file.rows.every((row, at) => row === all[firstSeq - 1 + at])
+    );
+  }
+
+  /** What is published now stands whole, whatever befell it while no commit came. */
+  judgeMended(): void {
+    const { world, disk } = this.#machine;
+    const text = disk.files.get(MANIFEST_PATH)?.text ?? "";
+    let manifest: PublishedManifest;
+    try {
+      manifest = (JSON.parse(text) as { readonly manifest: PublishedManifest }).manifest;
+    } catch {
+      world.violate(2, `the manifest was not mended: ${text.slice(0, 40)}`);
+      return;
+    }
+    for (const segment of manifest.segments)
+      world.check(2, this.#isWhole(segment), () => `${segment.file} was damaged while no commit came, and not mended`);
   }
 
   /** What the truth was closed through when it held that many rows. */

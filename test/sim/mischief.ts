@@ -7,6 +7,7 @@ import type { World } from "./world.ts";
 const MANIFEST = "/data/published/manifest.json";
 /** Wall ms between two looks for something to hurt. */
 const LOOK_MS = 500;
+const DAMAGES = ["vanishes", "is torn", "is flipped"] as const;
 
 /** What befalls the machine as a whole: its disk, its power, its clock, and an operator with a halt switch. */
 export class Mischief {
@@ -40,8 +41,9 @@ export class Mischief {
       disk.fullUntilMs = this.#world.nowMs + this.#chance.below(4000);
       this.#world.note("world", `the disk is full until ${disk.fullUntilMs}`);
     }
-    if (this.#comes("store.segment-lost", 0.25)) this.#hurtSegment(false);
-    if (this.#comes("store.segment-torn", 0.25)) this.#hurtSegment(true);
+    if (this.#comes("store.segment-lost", 0.25)) this.#hurtSegment("vanishes");
+    if (this.#comes("store.segment-torn", 0.25)) this.#hurtSegment("is torn");
+    if (this.#comes("store.segment-flipped", 0.25)) this.#hurtSegment("is flipped");
     if (this.#comes("store.manifest-hurt", 0.2)) this.#hurtManifest();
   }
 
@@ -59,15 +61,22 @@ export class Mischief {
     this.#world.time.after(this.#chance.below(4000), lift);
   }
 
-  #hurtSegment(tear: boolean): void {
+  /** Damage to what is published, one thing at a time. */
+  decay(): void {
+    if (this.#chance.chance(0.25)) this.#hurtManifest();
+    else this.#hurtSegment(DAMAGES[this.#chance.below(DAMAGES.length)] ?? "vanishes");
+  }
+
+  #hurtSegment(damage: (typeof DAMAGES)[number]): void {
     const { disk } = this.#machine;
     const paths = [...disk.files.keys()].filter((path) => path.endsWith(".parquet"));
     const path = paths[Math.floor(this.#chance.next() * paths.length)];
     const file = path === undefined ? undefined : disk.files.get(path);
     if (path === undefined || !file) return;
-    this.#world.note("world", `${path} ${tear ? "is torn" : "vanishes"}`);
+    this.#world.note("world", `${path} ${damage}`);
     this.#watch.hurt.add(nameOf(path));
-    if (tear) file.isTorn = true;
+    if (damage === "is torn") file.isTorn = true;
+    else if (damage === "is flipped") disk.flip(path);
     else disk.files.delete(path);
   }
 

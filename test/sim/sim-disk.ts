@@ -13,6 +13,8 @@ export interface DiskFile {
   /** The machine's wall clock at that moment. */
   readonly stampMs: number;
   isTorn: boolean;
+  /** As long as before, with other values in it. */
+  readonly isFlipped?: boolean;
   isSynced: boolean;
   /** What stood here before, and would again where the power fails before the folder is synced; undefined: nothing. */
   replaced: DiskFile | null | undefined;
@@ -44,6 +46,12 @@ export class SimDisk {
 
   put(path: string, file: DiskFile): void {
     this.files.set(path, file);
+  }
+
+  /** Other values under the same name and size: only the time stamp and the bytes tell. */
+  flip(path: string): void {
+    const file = this.files.get(path);
+    if (file) this.files.set(path, { ...file, isFlipped: true, stampMs: this.world.wallMs });
   }
 
   /** What was not synced is lost, or torn. */
@@ -162,7 +170,7 @@ class DiskView implements Files {
   sha256(path: string): string {
     this.#life.step(`hashing ${path}`);
     const file = this.#found(path);
-    return `${file.isTorn ? "torn" : "sha"}-${file.text}`;
+    return `${file.isTorn ? "torn" : file.isFlipped ? "flipped" : "sha"}-${file.text}`;
   }
 
   #found(path: string): DiskFile {

@@ -124,7 +124,7 @@ export class SimFeed implements MarketFeed {
         this.#interrupt(run, connection);
         return;
       }
-      if (nowMs >= connection.heldUntilMs) this.#read(run, connection);
+      if (nowMs >= connection.heldUntilMs && !this.#market.isSilent) this.#read(run, connection);
       if (run === this.#runs.run) this.#tick(run, connection);
     });
   }

@@ -81,9 +81,19 @@ export class SimSegments implements SegmentRows {
       const file = this.#disk.files.get(path);
       if (!file) throw new FabricError("missing-input", `Cannot read ${path}: no such file`);
       if (file.isTorn || file.rows === null) throw new FabricError("unavailable", `Cannot read ${path}: it is torn`);
-      return [...file.rows];
+      return file.isFlipped ? file.rows.map(flipped) : [...file.rows];
     });
   }
+}
+
+/** What flipped bits decode to without any error. */
+function flipped(row: unknown): unknown {
+  const { close, toOpenTime } = row as Partial<StoredCandle & FeedGap>;
+  return {
+    ...(row as object),
+    ...(close === undefined ? {} : { close: close + 0.5 }),
+    ...(toOpenTime === undefined ? {} : { toOpenTime: toOpenTime + 60_000 }),
+  };
 }
 
 function isDelivery(row: StoredCandle): boolean {

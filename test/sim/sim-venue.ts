@@ -97,7 +97,8 @@ export class VenueAccount {
 
   #push(report: BrokerReport): void {
     const to = this.follower;
-    if (to === null || this.#chance.chance(this.world.isHurting ? 0.2 : 0)) return;
+    const isLost = this.#hurts("broker.push-lost", 0.9) || this.#chance.chance(this.world.isHurting ? 0.2 : 0);
+    if (to === null || isLost) return;
     const delayMs = this.world.scenario.rates["broker.push-first"] > 0 ? 0.1 : 1 + this.#chance.below(400);
     this.world.time.after(delayMs, () => {
       if (this.follower === to) to.life.enter(() => to.listener(report));

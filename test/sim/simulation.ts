@@ -23,6 +23,9 @@ const CATCH_UP_MS = 3500;
 /** Everybody is up again by then, and hears a heartbeat within this, wall ms. */
 const HEARING_MS = 1700;
 const MINUTE = 60_000;
+/** What is under way is committed this long after the last trade was told, and damage is mended within the other, wall ms. */
+const SILENCE_MS = 1000;
+const MENDING_MS = 3500;
 /** A market that is heard has closed every minute that ended this long before the end: settling, retries and a seal. */
 const CLOSE_LAG_MS = 5000;
 
@@ -46,6 +49,7 @@ export function simulate(seed: number, cuts: Cuts = NO_CUTS, keepTrace = 0): Out
   try {
     run.play();
     run.judge();
+    run.decay();
   } finally {
     run.end();
   }
@@ -66,6 +70,7 @@ class Run {
   readonly world: World;
   readonly machine: Machine;
   readonly #watch: StoreWatch;
+  readonly #mischief: Mischief;
   readonly #told: ToldWatch;
   readonly #market: Supervisor;
   readonly #runners: { readonly spec: RunnerSpec; readonly facts: RunnerFacts; readonly supervisor: Supervisor }[] = [];
@@ -104,6 +109,20 @@ class Run {
     this.#scanner = scanner
       ? new Supervisor(world, "scanner", (life, stop) => scannerLife(this.machine, scanner, this.#memory, life, stop))
       : null;
+    this.#mischief = new Mischief(this.machine, this.#watch, this.#supervisors());
+  }
+
+  /** Damage while nothing is told and nothing committed, which no seal comes by to find. */
+  decay(): void {
+    const { world, machine } = this;
+    const isOff =
+      world.scenario.rates["store.decays"] === 0 || !machine.disk.files.has("/data/published/manifest.json");
+    if (isOff || world.violations.length > 0 || !this.#marketFacts.life?.alive) return;
+    machine.market.isSilent = true;
+    world.run(SILENCE_MS);
+    this.#mischief.decay();
+    world.run(MENDING_MS);
+    this.#watch.judgeMended();
   }
 
   get lives(): number {
@@ -120,7 +139,7 @@ class Run {
     this.#scanner?.start(chance.below(2000));
     this.#bridge?.start(world.chance("bridge").below(2000));
     if (scenario.rates["clock.skew"] > 0) world.wallOffsetMs = (world.chance("skew").next() - 0.5) * 7_200_000;
-    new Mischief(machine, this.#watch, this.#supervisors()).begin();
+    this.#mischief.begin();
     world.run(scenario.hurtMs);
     for (const supervisor of this.#supervisors()) supervisor.lastBlow();
     world.isHurting = false;

@@ -52,6 +52,8 @@ export class VenueMarket {
   readonly symbols: readonly string[];
   readonly startMs: number;
   readonly endMs: number;
+  /** Nothing more is told. */
+  isSilent = false;
   /** By symbol and minute. */
   readonly lateWords = new Map<string, LateWord[]>();
   readonly #world: World;
