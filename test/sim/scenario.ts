@@ -131,8 +131,9 @@ export function drawScenario(seed: number, cuts: Cuts = NO_CUTS): Scenario {
   const intensity = pick([0, 0.15, 0.35, 0.7]);
   const rates = {} as Record<Fault, number>;
   for (const fault of FAULTS) {
-    // Nodes die often: that is what the product is about.
-    const on = chance.chance(intensity > 0 && fault.startsWith("node.") ? Math.max(intensity, 0.4) : intensity);
+    // Nodes die often, and orders get lost: that is what the product is about. There are few of them while things go wrong.
+    const isOften = intensity > 0 && (fault.startsWith("node.") || fault.startsWith("broker."));
+    const on = chance.chance(isOften ? Math.max(intensity, 0.4) : intensity);
     const rate = 0.1 + 0.9 * chance.next();
     rates[fault] = on && !cuts.off.has(fault) ? rate : 0;
   }

@@ -130,9 +130,9 @@ export class VenueBroker implements Broker {
     const slowMs = this.#hurts("broker.slow", 0.4) ? chance.below(2500) : 1 + chance.below(30);
     if (this.#hurts("broker.busy", 0.3))
       return this.#life.call("a busy venue", slowMs, () => ({ type: "busy", reason: "429", retryAfterMs: 300 }));
-    if (this.#hurts("broker.lost", 0.3))
+    if (this.#hurts("broker.lost", 0.6))
       return this.#life.call("a lost request", slowMs + 500, () => ({ type: "unknown", reason: "time-out" }));
-    if (this.#hurts("broker.reject", 0.2)) {
+    if (this.#hurts("broker.reject", 0.4)) {
       return this.#life.call(
         "a rejection",
         slowMs,
@@ -143,7 +143,7 @@ export class VenueBroker implements Broker {
         true,
       );
     }
-    if (this.#hurts("broker.late", 0.4)) {
+    if (this.#hurts("broker.late", 0.8)) {
       const lateMs = (RECEIVE_WINDOW_MS / world.scenario.speed) * chance.next();
       const arrives = this.#life.call(
         "a late request",
@@ -156,7 +156,7 @@ export class VenueBroker implements Broker {
       void arrives;
       return this.#life.call("a time-out", Math.min(lateMs, 400), () => ({ type: "unknown", reason: "time-out" }));
     }
-    const ackLost = this.#hurts("broker.ack-lost", 0.4);
+    const ackLost = this.#hurts("broker.ack-lost", 0.7);
     return this.#life.call(
       `submitting ${order.clientOrderId}`,
       slowMs,
