@@ -31,9 +31,9 @@ export const BUGS: readonly Bug[] = [
     "src/execution/order-desk.ts",
     `    this.#change(intent, { status: "unknown", sentAt: exchangeMs ?? intent.decidedAt, sentWallAt: wallMs });
     this.counts.sent++;
-    const outcome = await submitOrder(this.#deps.broker, intent);`,
+    const outcome = await submitOrder(this.#deps.broker, intent, this.#deps.halted);`,
     `    this.counts.sent++;
-    const outcome = await submitOrder(this.#deps.broker, intent);
+    const outcome = await submitOrder(this.#deps.broker, intent, this.#deps.halted);
     this.#change(intent, { status: "unknown", sentAt: exchangeMs ?? intent.decidedAt, sentWallAt: wallMs });`,
   ]),
   bug("cursor-before-delivery", "the cursor is durable before what the candle led to", [
