@@ -21,7 +21,7 @@ beforeAll(async () => {
     const build = spawnSync(process.execPath, ["build.ts", "--outfile", BINARY], { cwd: TOP, encoding: "utf8" });
     if (build.status !== 0) throw new Error(`The build failed: ${build.stderr}`);
   }
-}, 60_000);
+}, 240_000);
 afterAll(() => root[Symbol.dispose]());
 
 /** The binary with exactly this environment, its libraries in a cache of this test's. */
