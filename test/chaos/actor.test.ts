@@ -19,7 +19,7 @@ test("Only a living process is killed or frozen: one that was killed and is not 
   // The event loop has not turned: the kernel's word of its end cannot have been heard.
   expect([actor.pid === null, actor.living, actor.doomed]).toEqual([false, false, true]);
   expect([actor.kill(), actor.freeze()]).toEqual([false, false]);
-  const second = await trySecond(actor, folder.path);
+  const second = await trySecond(actor, folder.path, folder.path);
   expect([second.void, second.code]).toEqual([true, null]);
   await actor.stop();
   expect(exits.map(({ signal, ours }) => [signal, ours])).toEqual([["SIGKILL", true]]);

@@ -109,6 +109,15 @@ const CASES: readonly Case[] = [
 
 testCases(CASES);
 
+test("A refusal may leave the process unnamed where the holder could not advertise itself, and must not name another", () => {
+  const saying = (said: string) =>
+    broken(withPlay({ seconds: sound.play.seconds.map((each) => ({ ...each, said, unadvertised: true })) })).map(
+      ({ id }) => id,
+    );
+  expect(saying("fabric: another process holds it")).toEqual([]);
+  expect(saying("fabric: process 40 holds it")).toEqual(["one-writer", "one-node"]);
+});
+
 test("A start on a disk that could not be written is excused", () => {
   const deaths = [{ ...(sound.stops[0] as Evidence["stops"][number]), ...AT_START }];
   expect(broken(withPlay({ deaths }))).toEqual([]);

@@ -62,7 +62,15 @@ export async function soundEvidence(): Promise<Evidence> {
       deaths: [],
       seconds: ["market-data", "busy"].map((node) => {
         const expected = node === "market-data" ? 69 : 77;
-        return { node, expected, code: expected, pid: 41, said: "fabric: process 41 holds it", void: false };
+        return {
+          node,
+          expected,
+          code: expected,
+          pid: 41,
+          said: "fabric: process 41 holds it",
+          unadvertised: false,
+          void: false,
+        };
       }),
       bridge: { requests: 24, answered: 24, acted: [], handles: [] },
       healings: [{ fault: "socket", what: "socket of busy", backMs: 300 }],

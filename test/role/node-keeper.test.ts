@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { platform } from "#platform";
 import { nodeName } from "../../src/core/symbol.ts";
-import { liveNodes, readAdvertisement } from "../../src/role/lifecycle/advertisement.ts";
+import { advertise, liveNodes, readAdvertisement } from "../../src/role/lifecycle/advertisement.ts";
 import { isAlive } from "../../src/role/lifecycle/alive-lock.ts";
 import { dataFolder } from "../../src/role/lifecycle/data-folder.ts";
 import { takeNameLock } from "../../src/role/lifecycle/name-lock.ts";
@@ -133,6 +133,18 @@ test("Invariant 10 (any node at any time): a run folder that vanishes in the mid
   const free = takeNameLock(place.run, "n", platform.openSqlite);
   expect(free).not.toBeNull();
   free?.release();
+});
+
+test("What a dead predecessor advertised goes at the next start, also where the new one cannot advertise itself yet", () => {
+  using folder = tempFolder();
+  const place = dataFolder(folder.join("data"));
+  platform.files.makeFolder(place.run);
+  const dead = { role: "sim", pid: 7, version: "0", epoch: "e", startedAt: 1 } as const;
+  advertise(place.run, platform.files, { ...dead, node: "n", endpoints: [] });
+  const found = takePlace({ name: nodeName("n"), folder: place, publish: [] }, keepingLog());
+  expect(readAdvertisement(place.run, platform.files, "n")).toBeNull();
+  found?.socket.close();
+  found?.lock.release();
 });
 
 test("Invariant 6 (one node per name): a node whose name was taken while the run folder was gone ends with 77 and leaves the other's files", async () => {

@@ -297,7 +297,7 @@ export class Play {
   async trySecond(actor: Actor): Promise<void> {
     actor.held = true;
     this.#hand.held = true;
-    this.facts.seconds.push(await trySecond(actor, this.#stage.work));
+    this.facts.seconds.push(await trySecond(actor, this.#stage.data, this.#stage.work));
     actor.held = false;
     this.#hand.held = false;
   }

@@ -1,6 +1,8 @@
 import { spawn } from "node:child_process";
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { join } from "node:path";
 import { platform } from "#platform";
+import { readAdvertisement } from "../lifecycle/advertisement.ts";
 import { type Actor, environmentOf } from "./actor.ts";
 
 /** A second start that takes this long is ended, and counts as one that was not refused. */
@@ -17,6 +19,8 @@ export interface SecondStart {
   /** The first one's process, which a refusal of market-data must name. */
   readonly pid: number;
   readonly said: string;
+  /** The first one could not advertise itself just then (a full disk): a refusal cannot name its process. */
+  readonly unadvertised: boolean;
   /** The first one ended meanwhile: nothing can be said. */
   readonly void: boolean;
 }
@@ -32,11 +36,12 @@ export interface BridgeFacts {
 }
 
 /** Starts a second node of the same words beside a living one; resolves once it is gone. Void at once where the first is dying. */
-export function trySecond(first: Actor, mark: string): Promise<SecondStart> {
+export function trySecond(first: Actor, data: string, mark: string): Promise<SecondStart> {
   const pid = first.pid ?? 0;
   const expected = first.part.role === "market-data" ? 69 : 77;
   // Its name is free in a moment: a second one would have it, and keep it from whoever comes next.
-  if (!first.living) return Promise.resolve({ node: first.name, expected, code: null, pid, said: "", void: true });
+  if (!first.living)
+    return Promise.resolve({ node: first.name, expected, code: null, pid, said: "", unadvertised: false, void: true });
   // Without endpoints of its own: not a port in use must refuse it, but the name.
   const words = first.part.words.filter((word, at, all) => word !== "--publish" && all[at - 1] !== "--publish");
   const [program = "", ...self] = platform.selfCommand();
@@ -54,7 +59,8 @@ export function trySecond(first: Actor, mark: string): Promise<SecondStart> {
     const limit = platform.timers.after(TRY_WITHIN_MS, () => child.kill("SIGKILL"));
     const done = (code: number | null) => {
       limit.cancel();
-      resolve({ node: first.name, expected, code, pid, said: said.trim(), void: first.pid !== pid });
+      const unadvertised = readAdvertisement(join(data, "run"), platform.files, first.name)?.pid !== pid;
+      resolve({ node: first.name, expected, code, pid, said: said.trim(), unadvertised, void: first.pid !== pid });
     };
     child.once("error", () => done(null));
     child.once("close", (code) => done(code));

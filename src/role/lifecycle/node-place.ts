@@ -4,6 +4,7 @@ import { ZmqPublisher } from "../../bus/zmq-publisher.ts";
 import type { Log } from "../../core/env.ts";
 import { FabricError } from "../../core/errors.ts";
 import type { NodeName } from "../../core/symbol.ts";
+import { withdraw } from "./advertisement.ts";
 import { AliveLock } from "./alive-lock.ts";
 import { type DataFolder, prepareDataFolder } from "./data-folder.ts";
 import { type NameLock, takeNameLock } from "./name-lock.ts";
@@ -53,6 +54,8 @@ function tryPlace({ name, folder, publish }: PlaceOptions, log: Log): NodePlace 
   const lock = takeNameLock(folder.run, name, platform.openSqlite);
   if (!lock) return null;
   try {
+    // What a dead predecessor advertised would be taken for ours where ours cannot be written at once (a full disk).
+    withdraw(folder.run, platform.files, name);
     sweepTemporaries(folder.run, `${name}.json`, platform.files);
     const endpoint = folder.ipcEndpoint(name);
     const sockets = socketsOf({ name, folder });
