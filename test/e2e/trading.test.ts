@@ -164,7 +164,9 @@ describe("fabric halt and resume", () => {
 
   test("a halt of all stands above one that is taken back by name", async () => {
     expect((await cli("halt", "--all", "--json")).out).toBe('[{"runner":null,"state":"halted","reason":null}]\n');
-    expect((await cli("resume", "flip", "--json")).out).toBe('[{"runner":"flip","state":"halted","reason":null}]\n');
+    expect((await cli("resume", "flip", "--json")).out).toBe(
+      '[{"runner":"flip","state":"halted","reason":null,"was":"not halted"}]\n',
+    );
     expect((await cli("resume", "flip")).err).toContain("flip was not halted; it is still halted with all the others");
     expect((await cli("resume", "--all")).err).toBe("fabric: resumed every runner\n");
     expect((await cli("resume", "--all")).err).toBe("fabric: every runner was not halted with --all\n");
@@ -269,7 +271,7 @@ describe("fabric runner --broker binance", () => {
       "real money needs the configuration to name that host besides --live",
     );
     const http = { ...CONFIGURED, FABRIC_RUNNER__BROKER_URL: "http://api.binance.com" };
-    expectRefusal(await fabric(live(), { env: http }), 64, "over https:// only");
+    expectRefusal(await fabric(live(), { env: http }), 64, "expected https://");
   });
 
   test("is refused where keys are missing, open to others, or none", async () => {
