@@ -150,6 +150,8 @@ class PaperModel implements AccountModel {
   readonly #symbol: string;
   readonly #fills: readonly FillView[];
   #open: IntentView[] = [];
+  /** When those were decided that a halt withdrew. */
+  readonly #halted: number[] = [];
   #held = 0;
   #at = 0;
 
@@ -189,8 +191,11 @@ class PaperModel implements AccountModel {
     const isFull = this.#open.length >= this.#judge.maxInFlight;
     if (intent.status === "rejected") {
       const isHalted = intent.reason?.startsWith("halted:") && this.#judge.wasHalted;
-      if (!(isRefusal(intent.reason) && isFull) && !isHalted)
-        this.#judge.fail(`${intent.id} is rejected: ${intent.reason}`);
+      // One that was on its way when the switch was thrown stood in the way of those decided with it.
+      const stood = this.#halted.filter((decidedAt) => decidedAt === intent.decidedAt).length;
+      const mayBeFull = this.#open.length + stood >= this.#judge.maxInFlight;
+      if (isHalted) this.#halted.push(intent.decidedAt);
+      else if (!(isRefusal(intent.reason) && mayBeFull)) this.#judge.fail(`${intent.id} is rejected: ${intent.reason}`);
     } else if (isFull) this.#judge.fail(`${intent.id} is ${intent.status} beside ${this.#open.length} open orders`);
     else if (intent.status === "expired" || intent.status === "lost")
       this.#judge.fail(`${intent.id} is ${intent.status} on paper`);
