@@ -40,13 +40,13 @@ test("Invariant 3 (corrections live in their own table): one that cannot be stor
   queue.offer([candleAt("A", FIRST_MINUTE)]);
   queue.offer([candleAt("B", FIRST_MINUTE)]);
   await time.advance(120_000);
-  expect(queue.counters()).toEqual({ waiting: 2, dropped: 0 });
+  expect(queue.counters()).toEqual({ waiting: 2, stored: 0, dropped: 0 });
   expect(told.length).toBe(1);
   writer.refusal = null;
   await time.advance(2000);
   expect(writer.stored.map(({ symbol }) => symbol)).toEqual(["A", "B"]);
   expect(writer.seals).toBe(2);
-  expect(queue.counters()).toEqual({ waiting: 0, dropped: 0 });
+  expect(queue.counters()).toEqual({ waiting: 0, stored: 2, dropped: 0 });
 });
 
 test("A correction of a row that is not committed yet waits for it, and does not hold up the others", async () => {
@@ -65,9 +65,9 @@ test("Invariant 8: a correction whose row never comes is dropped after a minute,
   writer.refusal = NO_ROW;
   queue.offer([candleAt("A", FIRST_MINUTE)]);
   await time.advance(58_000);
-  expect(queue.counters()).toEqual({ waiting: 1, dropped: 0 });
+  expect(queue.counters()).toEqual({ waiting: 1, stored: 0, dropped: 0 });
   await time.advance(3000);
-  expect(queue.counters()).toEqual({ waiting: 0, dropped: 1 });
+  expect(queue.counters()).toEqual({ waiting: 0, stored: 0, dropped: 1 });
 });
 
 test("Invariant 8: beyond 10,000 candles that wait the newest corrections are dropped, and counted", async () => {
@@ -77,7 +77,7 @@ test("Invariant 8: beyond 10,000 candles that wait the newest corrections are dr
   queue.offer(many);
   queue.offer(many);
   await time.advance(10);
-  expect(queue.counters()).toEqual({ waiting: 6000, dropped: 6000 });
+  expect(queue.counters()).toEqual({ waiting: 6000, stored: 0, dropped: 6000 });
 });
 
 test("A closed queue tries nothing any more", async () => {

@@ -80,6 +80,8 @@ class Run {
   readonly #memory = freshMemory();
   readonly #marketFacts: MarketFacts = { core: null, life: null };
   #dueSeq = 0;
+  /** Corrections that the market's core had been given when what was durable was to be caught up with. */
+  #dueCorrections: { readonly core: MarketFacts["core"]; readonly offered: number } = { core: null, offered: 0 };
   /** Lives that followed the market well before the end. */
   #up: ReadonlySet<Life> = new Set();
   /** Exchange time from which on nothing was hurt. */
@@ -153,6 +155,8 @@ class Run {
     this.#up = new Set(before.keys());
     world.run(HEARING_MS);
     this.#dueSeq = this.machine.truth.rows.length;
+    const { waiting, stored, dropped } = this.#marketFacts.core?.revisions ?? { waiting: 0, stored: 0, dropped: 0 };
+    this.#dueCorrections = { core: this.#marketFacts.core, offered: waiting + stored + dropped };
     this.#judgeHearing(before);
     world.run(CATCH_UP_MS);
   }
@@ -195,10 +199,12 @@ class Run {
     // A symbol without a price has no rows: nothing can be said of a market that did not trade since it is heard.
     const traded = machine.truth.rows.length > 0 || machine.market.tradedBetween(this.#calmSinceMs + MINUTE, due);
     world.check(10, through >= due || !traded, () => `the market is closed through ${through}, due was ${due}`);
-    const corrections = core?.revisions ?? { waiting: 0, dropped: 0 };
+    // Those that came since are on their way yet.
+    const corrections = core?.revisions ?? { waiting: 0, stored: 0, dropped: 0 };
+    const dueCorrections = core === this.#dueCorrections.core ? this.#dueCorrections.offered : 0;
     world.check(
       3,
-      !life?.alive || (corrections.waiting === 0 && corrections.dropped === 0),
+      !life?.alive || (corrections.stored >= dueCorrections && corrections.dropped === 0),
       () => `corrections are not stored: ${JSON.stringify(corrections)}`,
     );
   }

@@ -10,7 +10,7 @@ import { CommitPipeline, type PipelineCounters, type PipelineState } from "../..
 import type { StoreWriter } from "../../store/contract.ts";
 import { LatencyRing } from "../lifecycle/latency.ts";
 import { aborted } from "../lifecycle/stop-signal.ts";
-import { RevisionQueue } from "./revision-queue.ts";
+import { type RevisionCounters, RevisionQueue } from "./revision-queue.ts";
 
 export interface MarketCoreOptions {
   readonly symbols: readonly string[];
@@ -121,7 +121,7 @@ export class MarketCore {
     return { ...this.#pipeline.counters(), state, sealFailure };
   }
 
-  get revisions(): { readonly waiting: number; readonly dropped: number } {
+  get revisions(): RevisionCounters {
     return this.#revisions.counters();
   }
 

@@ -20,6 +20,12 @@ interface Entry {
   tries: number;
 }
 
+export interface RevisionCounters {
+  readonly waiting: number;
+  readonly stored: number;
+  readonly dropped: number;
+}
+
 /**
  * Corrections on their way into the store, oldest first. What cannot be stored now (the disk is full, its row is not committed
  * yet) is tried again: nobody would ask the venue for it a second time.
@@ -28,6 +34,7 @@ export class RevisionQueue {
   readonly #deps: RevisionQueueDeps;
   readonly #waiting: Entry[] = [];
   #size = 0;
+  #stored = 0;
   #dropped = 0;
   #isBusy = false;
   #closed = false;
@@ -36,9 +43,9 @@ export class RevisionQueue {
     this.#deps = deps;
   }
 
-  /** Candles that wait, and those that were dropped since the start. */
-  counters(): { readonly waiting: number; readonly dropped: number } {
-    return { waiting: this.#size, dropped: this.#dropped };
+  /** Candles that wait, and those that were stored and dropped since the start. */
+  counters(): RevisionCounters {
+    return { waiting: this.#size, stored: this.#stored, dropped: this.#dropped };
   }
 
   /** Never throws. */
@@ -69,7 +76,7 @@ export class RevisionQueue {
         await new Promise<void>((resolve) => this.#deps.timers.after(RETRY_MS, resolve));
         continue;
       }
-      this.#taken(next);
+      this.#stored += this.#taken(next).length;
       // The next seal publishes them, too, where this one fails.
       await this.#deps.writer.seal().catch((error: unknown) => {
         this.#deps.log.warn(`Cannot publish corrections now: ${messageOf(error)}`);
