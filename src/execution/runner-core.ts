@@ -99,6 +99,8 @@ export class RunnerCore {
     assert(this.#state === "starting", "a runner starts once");
     const { ledger, desk } = this.#handler;
     try {
+      // Not even the claim could be written: what it tells of its orders would be nothing, and its first candle would halt it.
+      if (this.#deps.journal.halted !== null) throw this.#deps.journal.halted;
       ledger.begin(storeEndSeq);
       await desk.recover();
       for (const cursor of ledger.cursors()) {
