@@ -47,7 +47,7 @@ export async function checkUserSql(sql: string, connection: Connection): Promise
   if (sql.length > MAX_SQL_CHARS)
     throw new FabricError("bad-data", `Cannot run this SQL: at most ${MAX_SQL_CHARS} characters, found ${sql.length}`);
   if (sql.includes("\0")) throw new FabricError("bad-data", "Cannot run this SQL: it holds a NUL character");
-  const parsed = JSON.parse(await connection.parse(sql.replace(EXPLAIN, ""))) as Parsed;
+  const parsed = treeIn(await connection.parse(sql.replace(EXPLAIN, "")));
   if (parsed.error) {
     if (parsed.error_type === "parser")
       throw new FabricError("bad-data", `Wrong SQL: ${oneLine(parsed.error_message)}`);
@@ -68,6 +68,15 @@ function* tableFunctions(statements: readonly unknown[]): Generator<string> {
     const { type, function: call } = node as { type?: unknown; function?: { function_name?: unknown } };
     if (type === "TABLE_FUNCTION") yield String(call?.function_name).toLowerCase();
     for (const child of Object.values(node)) if (typeof child === "object" && child !== null) open.push(child);
+  }
+}
+
+/** DuckDB writes a number beyond DOUBLE's range into its tree as no JSON has it. */
+function treeIn(json: string): Parsed {
+  try {
+    return JSON.parse(json) as Parsed;
+  } catch {
+    throw new FabricError("bad-data", "Wrong SQL: it holds a number that is larger than a DOUBLE can be");
   }
 }
 

@@ -300,3 +300,12 @@ test("A query waits for published files that are being rebuilt, and tells damage
   expect((await failureOf(() => query(folder.path, "SELECT 'x'::INTEGER FROM range(3)"))).code).toBe("bad-data");
   await writer.close();
 }, 30_000);
+
+test("SQL with a number beyond a DOUBLE's range, or with line breaks where it goes wrong, is refused in one line", async () => {
+  using folder = tempFolder();
+  await storeWithRows(folder.path);
+  for (const sql of ["SELECT 1e309", "VALUES (-1e309)", "SELECT 'one\n\ntwo", 'SELECT "\r\u2028x']) {
+    const { code, message } = await failureOf(() => query(folder.path, sql));
+    expect([code, /^[^\n\r\u2028]+$/.test(message)]).toEqual(["bad-data", true]);
+  }
+});
