@@ -11,8 +11,11 @@ export const BACKFILL_CONCURRENCY = 8;
 const PAGE_MINUTES = 1000;
 const RETRY_MS = 250;
 const RETRY_MAX_MS = 2000;
-/** A re-check of committed minutes is tried this often. */
+/** A re-check of committed minutes that failed this often is told, and tried more seldom from then on. */
 const RECHECK_TRIES = 5;
+const RECHECK_SELDOM_MS = 30_000;
+/** What is missing comes first: re-checks of a symbol wait while it has a front. */
+const RECHECK_WAIT_MS = 500;
 
 export interface BackfillOptions {
   /** Wall ms from the first answer that did not help, while connected, until a minute is given up. */
@@ -37,6 +40,12 @@ interface Job {
   tries: number;
   busy: boolean;
   timer: Timer | null;
+}
+
+/** Minutes of one request, both ends inclusive. */
+interface Asked {
+  readonly from: number;
+  readonly through: number;
 }
 
 export interface BackfillCounters {
@@ -68,6 +77,8 @@ export class Backfill {
   readonly #deps: BackfillDeps;
   readonly #jobs = new Map<SymbolTrack, Job>();
   readonly #rechecking = new Set<SymbolTrack>();
+  /** Re-checks that failed often and are tried seldom: news brings them forward. */
+  readonly #seldom = new Map<SymbolTrack, Timer>();
   readonly #timers = new Set<Timer>();
   #turns: (() => void)[] = [];
   #running = 0;
@@ -90,9 +101,16 @@ export class Backfill {
     if (!job.busy && (job.timer === null || afresh)) this.#attempt(track, job);
   }
 
-  /** Re-reads committed minutes that are in doubt and reports those that differ. */
+  /**
+   * Re-reads committed minutes that are in doubt and reports those that differ; tried again until it works or the track has
+   * forgotten their rows.
+   */
   recheck(track: SymbolTrack): void {
-    if (!this.#rechecking.has(track)) this.#recheck(track, 0);
+    const seldom = this.#seldom.get(track);
+    if (this.#rechecking.has(track) && seldom === undefined) return;
+    this.#seldom.delete(track);
+    if (seldom !== undefined) this.#forget(seldom);
+    this.#recheck(track, 0);
   }
 
   /** Forgets every job; answers under way are ignored. */
@@ -102,6 +120,7 @@ export class Backfill {
     for (const timer of this.#timers) timer.cancel();
     this.#jobs.clear();
     this.#rechecking.clear();
+    this.#seldom.clear();
     this.#timers.clear();
     this.#turns = [];
     this.#running = 0;
@@ -112,7 +131,9 @@ export class Backfill {
     job.timer = null;
     const slot = track.front;
     if (slot === null || !track.connected) return;
-    const through = Math.min(slot.through, slot.from + (PAGE_MINUTES - 1) * MINUTE_MS);
+    // The row before a hole may lack trades that were told during it: it is looked at in the same request.
+    const from = track.tookFromTrades(slot.from - MINUTE_MS) ? slot.from - MINUTE_MS : slot.from;
+    const through = Math.min(slot.through, from + (PAGE_MINUTES - 1) * MINUTE_MS);
     const early = this.#wallMsUntil(through + MINUTE_MS + this.#options.settleMs);
     if (early > 0) {
       this.#again(track, job, early);
@@ -121,7 +142,7 @@ export class Backfill {
     job.busy = true;
     const life = this.#life;
     this.#inTurn(async () => {
-      const outcome = await this.#ask(track, slot, through, job);
+      const outcome = await this.#ask(track, slot, { from, through }, job);
       if (life !== this.#life) return;
       job.busy = false;
       if (track.front !== slot || outcome === "progress") this.#progressed(track, job);
@@ -129,19 +150,25 @@ export class Backfill {
     });
   }
 
-  async #ask(track: SymbolTrack, slot: MissingSlot, through: number, job: Job): Promise<"progress" | string> {
+  async #ask(track: SymbolTrack, slot: MissingSlot, asked: Asked, job: Job): Promise<"progress" | string> {
     const life = this.#life;
-    let klines: readonly Candle[];
+    const { from, through } = asked;
+    let all: readonly Candle[];
     this.counters.requests++;
     try {
-      klines = await this.#deps.feed.klines(track.symbol, slot.from, through);
+      all = await this.#deps.feed.klines(track.symbol, from, through);
     } catch (error) {
       this.counters.failures++;
       return messageOf(error);
     }
     if (life !== this.#life || track.front !== slot) return "progress";
-    const all = klines.at(-1)?.openTime === through;
-    if (all && through === slot.through && !this.#countsFit(track, slot, klines) && !this.#isOver(job)) {
+    this.#correct(
+      track,
+      all.filter(({ openTime }) => openTime < slot.from),
+    );
+    const klines = all.filter(({ openTime }) => openTime >= slot.from);
+    const isWhole = klines.at(-1)?.openTime === through;
+    if (isWhole && through === slot.through && !this.#countsFit(track, slot, klines) && !this.#isOver(job)) {
       this.counters.mismatches++;
       return "the venue's trade count does not fit the trade ids around it yet";
     }
@@ -155,7 +182,7 @@ export class Backfill {
       return "the venue has no final klines for these minutes";
     }
     track.resolve(klines, "the venue has no klines for these minutes");
-    if (!all) this.counters.unfinished++;
+    if (!isWhole) this.counters.unfinished++;
     return "progress";
   }
 
@@ -209,39 +236,69 @@ export class Backfill {
 
   #recheck(track: SymbolTrack, tries: number): void {
     const doubt = track.takeDoubt();
-    if (doubt === null) return;
+    if (doubt === null) {
+      this.#rechecking.delete(track);
+      return;
+    }
     this.#rechecking.add(track);
+    const settled = this.#wallMsUntil(doubt.through + MINUTE_MS + this.#options.settleMs);
+    const early = track.front === null ? settled : RECHECK_WAIT_MS;
+    if (early > 0) {
+      track.doubt(doubt.from, doubt.through);
+      this.#later(early, () => this.#recheck(track, tries));
+      return;
+    }
     const life = this.#life;
     this.counters.rechecks++;
     this.#inTurn(async () => {
       try {
         const klines = await this.#deps.feed.klines(track.symbol, doubt.from, doubt.through);
         if (life !== this.#life) return;
-        const changed = klines.filter((kline) => differs(kline, track.recent(kline.openTime)));
-        for (const kline of changed) track.correct(kline);
-        if (changed.length > 0) this.#deps.onRevised(changed);
-        tries = 0;
+        this.#correct(track, klines);
+        const last = klines.at(-1)?.openTime ?? Number.NEGATIVE_INFINITY;
+        if (track.hasRecent(last + MINUTE_MS, doubt.through)) throw new Error("its klines end before those minutes");
       } catch (error) {
         if (life !== this.#life) return;
-        if (tries + 1 < RECHECK_TRIES) {
-          track.doubt(doubt.from, doubt.through);
-          this.#later(RETRY_MAX_MS, () => this.#recheck(track, tries + 1));
-          return;
+        track.doubt(doubt.from, doubt.through);
+        if (tries + 1 === RECHECK_TRIES) {
+          this.counters.recheckFailures++;
+          this.#deps.log.warn(`Cannot re-check committed minutes of ${track.symbol} yet: ${messageOf(error)}`);
         }
-        this.counters.recheckFailures++;
-        this.#deps.log.warn(`Could not re-check committed minutes of ${track.symbol}: ${messageOf(error)}`);
+        if (tries + 1 < RECHECK_TRIES) this.#later(RETRY_MAX_MS, () => this.#recheck(track, tries + 1));
+        else this.#seldomly(track, tries + 1);
+        return;
       }
-      this.#rechecking.delete(track);
       this.#recheck(track, 0);
     });
   }
 
-  #later(delayMs: number, run: () => void): void {
+  /** Rows put out lately that differ from the venue's klines are revised. */
+  #correct(track: SymbolTrack, klines: readonly Candle[]): void {
+    const changed = klines.filter((kline) => differs(kline, track.recent(kline.openTime)));
+    for (const kline of changed) track.correct(kline);
+    if (changed.length > 0) this.#deps.onRevised(changed);
+  }
+
+  #later(delayMs: number, run: () => void): Timer {
     const timer = this.#deps.timers.after(delayMs, () => {
       this.#timers.delete(timer);
       run();
     });
     this.#timers.add(timer);
+    return timer;
+  }
+
+  #forget(timer: Timer): void {
+    timer.cancel();
+    this.#timers.delete(timer);
+  }
+
+  #seldomly(track: SymbolTrack, tries: number): void {
+    const timer = this.#later(RECHECK_SELDOM_MS, () => {
+      this.#seldom.delete(track);
+      this.#recheck(track, tries);
+    });
+    this.#seldom.set(track, timer);
   }
 
   #inTurn(work: () => Promise<void>): void {

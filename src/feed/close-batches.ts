@@ -1,6 +1,9 @@
 import type { Candle, FeedGap } from "../core/candle.ts";
 import type { CloseBatch } from "../core/delivery.ts";
 
+/** Rows of one batch; a longer catch-up is split. */
+export const MAX_BATCH_ROWS = 5000;
+
 /**
  * Splits what closed into batches of at most `maxRows` rows, minutes in order over all symbols. A gap comes no later than the
  * symbol's first row behind it: where only the first batches reach the store, the next start goes on after its newest row, and

@@ -3,7 +3,7 @@ import type { CloseBatch } from "../core/delivery.ts";
 import { minuteOf } from "../core/time.ts";
 import { Backfill } from "./backfill.ts";
 import { BatchOutlet } from "./batch-outlet.ts";
-import { closeBatches } from "./close-batches.ts";
+import { closeBatches, MAX_BATCH_ROWS } from "./close-batches.ts";
 import type { FeedSink, Trade } from "./contract.ts";
 import { FeedGroup } from "./feed-group.ts";
 import {
@@ -20,8 +20,6 @@ import { SymbolTrack, type TrackHead } from "./symbol-track.ts";
 
 /** Minutes one symbol may hold behind one that waits. At it the oldest is given up: a partial row or a gap. */
 export const MAX_QUEUED_MINUTES = 512;
-/** Rows of one batch; a longer catch-up is split. */
-export const MAX_BATCH_ROWS = 5000;
 /** Rows that come from klines are put together for this long (wall), so that one commit holds many symbols. */
 const GATHER_MS = 5;
 
@@ -94,6 +92,11 @@ export class MarketIngest {
       this.#backfill.reset();
       if (!this.#is("ended")) this.#phase = "stopped";
     }
+  }
+
+  /** The store's newest rows as last corrected, by commitSeq: before `run` and after `resume`. They are re-checked once connected. */
+  recall(rows: readonly Candle[]): void {
+    for (const [symbol, own] of Map.groupBy(rows, (row) => row.symbol)) this.#tracks.get(symbol)?.recall(own);
   }
 
   /** Stops the feed and forgets what is not put out yet: a restart has it from the venue. Bounded by a second; idempotent. */
@@ -214,8 +217,7 @@ export class MarketIngest {
     else if (taken === "duplicate") this.#tally.duplicates++;
     else {
       this.#tally.late++;
-      const row = track.recent(minute);
-      if (row !== undefined && row.provenance !== "backfilled") this.#doubt(track, minute, minute);
+      if (track.tookFromTrades(minute)) this.#doubt(track, minute, minute);
     }
   }
 
@@ -229,37 +231,38 @@ export class MarketIngest {
   }
 
   #onConnected(symbols: readonly string[]): void {
-    const tracks = symbols.map((symbol) => this.#tracks.get(symbol)).filter((track) => track !== undefined);
+    const tracks = this.#tracksOf(symbols);
     const group = new FeedGroup(tracks, this.#lateAllowanceMs, this.#historyMinutes);
     for (const track of tracks) {
       this.#groups.set(track, group);
       track.connected = true;
       this.#backfill.kick(track, true);
+      this.#backfill.recheck(track);
     }
   }
 
   #suspect(symbols: readonly string[]): void {
-    const tracks = symbols.map((symbol) => this.#tracks.get(symbol)).filter((track) => track !== undefined);
-    for (const track of tracks) this.#groups.get(track)?.suspect(track);
+    for (const track of this.#tracksOf(symbols)) this.#groups.get(track)?.suspect(track);
   }
 
   #onInterrupted(symbols: readonly string[], reason: string): void {
     if (this.#phase !== "running") return;
     this.#tally.interruptions++;
     this.#deps.log.debug(`Feed of ${symbols.length} symbols interrupted: ${reason}`);
-    for (const symbol of symbols) {
-      const track = this.#tracks.get(symbol);
-      if (track === undefined) continue;
+    for (const track of this.#tracksOf(symbols)) {
       this.#groups.get(track)?.interrupt(track);
       this.#groups.delete(track);
       track.connected = false;
     }
   }
 
+  #tracksOf(symbols: readonly string[]): readonly SymbolTrack[] {
+    return symbols.map((symbol) => this.#tracks.get(symbol)).filter((track) => track !== undefined);
+  }
+
   #groupOf(symbols: readonly string[]): FeedGroup | undefined {
-    for (const symbol of symbols) {
-      const track = this.#tracks.get(symbol);
-      const group = track === undefined ? undefined : this.#groups.get(track);
+    for (const track of this.#tracksOf(symbols)) {
+      const group = this.#groups.get(track);
       if (group !== undefined) return group;
     }
     return undefined;
@@ -275,12 +278,7 @@ export class MarketIngest {
 
   /** Bounds a track's queue, puts out what is ready and looks into doubts. */
   #settle(track: SymbolTrack): void {
-    track.advance();
-    while (track.queued > MAX_QUEUED_MINUTES && track.front !== null) {
-      this.#tally.overflows++;
-      track.giveUp(`more than ${MAX_QUEUED_MINUTES} minutes waited behind them`);
-      track.advance();
-    }
+    this.#tally.overflows += track.advanceWithin(MAX_QUEUED_MINUTES);
     this.#dirty.add(track);
     const doubt = track.takeDoubt();
     if (doubt !== null) this.#doubt(track, doubt.from, doubt.through);
@@ -320,8 +318,12 @@ export class MarketIngest {
     this.#dirty.clear();
     if (candles.length === 0 && gaps.length === 0) return;
     const closedThrough = closedThroughOf(this.#tracks.values(), this.#closedThrough);
-    const told = { before: this.#closedThrough, after: closedThrough };
-    for (const batch of closeBatches(candles, gaps, told, MAX_BATCH_ROWS)) {
+    for (const batch of closeBatches(
+      candles,
+      gaps,
+      { before: this.#closedThrough, after: closedThrough },
+      MAX_BATCH_ROWS,
+    )) {
       this.#outlet.offer(batch);
       if (this.#phase !== "running") return;
     }

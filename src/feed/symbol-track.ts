@@ -27,7 +27,7 @@ type Slot =
   | MissingSlot;
 
 /** Rows that were committed lately, kept to tell whether a re-check changes anything. */
-const RECENT_ROWS = 16;
+export const RECENT_ROWS = 16;
 
 /**
  * One symbol's minutes on their way to the store: closed in order, held behind a minute that waits for the venue, then put
@@ -59,6 +59,20 @@ export class SymbolTrack {
     this.#recording = recording;
     this.resolvedThrough = head?.lastOpenTime ?? null;
     this.#last = head === null ? null : { openTime: head.lastOpenTime, close: head.lastClose, sure: true };
+  }
+
+  /**
+   * The symbol's newest rows as the store holds them, oldest first. Whoever made them may have died with doubts about them, so
+   * those that are not the venue's own are to be re-checked.
+   */
+  recall(rows: readonly Candle[]): void {
+    this.#recent = rows.slice(-RECENT_ROWS);
+    const last = this.#recent.at(-1);
+    // The head's close is the one that was delivered; the row's may have been corrected since.
+    if (last !== undefined && last.openTime === this.#last?.openTime) this.#last = { ...this.#last, close: last.close };
+    const own = this.#recent.filter(({ provenance }) => provenance !== "backfilled");
+    const [first, newest] = [own[0], own.at(-1)];
+    if (first !== undefined && newest !== undefined) this.doubt(first.openTime, newest.openTime);
   }
 
   /** The venue's time is known: what lies between the head (or the wanted history) and `minute` has to be fetched. */
@@ -94,11 +108,6 @@ export class SymbolTrack {
   /** Minutes queued, whether waiting or not. */
   get waiting(): number {
     return this.#queue.reduce((sum, slot) => sum + (slot.type === "missing" ? minutesIn(slot) : 1), 0);
-  }
-
-  /** Entries in the queue: what memory depends on. A stretch of missing minutes is one. */
-  get queued(): number {
-    return this.#queue.length;
   }
 
   /** The missing minutes that everything newer waits for, or null. */
@@ -137,6 +146,16 @@ export class SymbolTrack {
       }
       this.#queue.shift();
     }
+  }
+
+  /** `advance`, and gives up the front until at most `most` entries are queued (a stretch of missing minutes is one); tells how often it had to. */
+  advanceWithin(most: number): number {
+    let overflows = 0;
+    for (this.advance(); this.#queue.length > most && this.front !== null; this.advance()) {
+      overflows++;
+      this.giveUp(`more than ${most} minutes waited behind them`);
+    }
+    return overflows;
   }
 
   /** Takes the venue's candles (in order) for the front's first minutes, through `through`; skipped minutes are gaps. */
@@ -190,6 +209,18 @@ export class SymbolTrack {
     return this.#recent.find((candle) => candle.openTime === openTime);
   }
 
+  /** Whether this minute, queued or put out lately, was taken from the trades alone. */
+  tookFromTrades(openTime: number): boolean {
+    const row = this.recent(openTime);
+    if (row !== undefined) return row.provenance !== "backfilled";
+    return this.#queue.some((slot) => closedAt(slot) === openTime);
+  }
+
+  /** Whether a row was put out lately between these minutes, both inclusive. */
+  hasRecent(from: number, through: number): boolean {
+    return this.#recent.some(({ openTime }) => openTime >= from && openTime <= through);
+  }
+
   /** A row put out lately is corrected to this: quiet minutes behind it stood on its close, and are in doubt with it. */
   correct(candle: Candle): void {
     const at = this.#recent.findIndex(({ openTime }) => openTime === candle.openTime);
@@ -200,11 +231,24 @@ export class SymbolTrack {
     if (next?.provenance === "empty" && next.close !== candle.close) this.doubt(next.openTime, next.openTime);
   }
 
+  /**
+   * Minutes that were taken for whole may lack trades: rows put out lately are to be re-checked (`takeDoubt`), and those
+   * still queued wait for the venue instead. A recording has nobody to ask.
+   */
   doubt(from: number, through: number): void {
+    if (!this.#recording) this.#reopen(from, through);
     const first = Math.max(from, this.#recent[0]?.openTime ?? Number.POSITIVE_INFINITY);
     if (first > through) return;
     const old = this.#doubt;
     this.#doubt = { from: Math.min(first, old?.from ?? first), through: Math.max(through, old?.through ?? through) };
+  }
+
+  #reopen(from: number, through: number): void {
+    for (const [at, slot] of this.#queue.entries()) {
+      const openTime = closedAt(slot);
+      if (openTime === null || openTime < from || openTime > through) continue;
+      this.#queue[at] = missing(openTime, openTime, slot.type === "traded" ? slot.candle : null, false, null);
+    }
   }
 
   #queueClosed(closed: ClosedMinute): void {
@@ -254,6 +298,12 @@ function missing(
   idBefore: number | null,
 ): MissingSlot {
   return { type: "missing", from, through, seen, endHeard, idBefore };
+}
+
+/** The minute of a slot that waits for nothing but its turn, else null. */
+function closedAt(slot: Slot): number | null {
+  if (slot.type === "missing") return null;
+  return slot.type === "traded" ? slot.candle.openTime : slot.openTime;
 }
 
 export function minutesIn(slot: MissingSlot): number {

@@ -35,6 +35,8 @@ export interface StoreWriter {
   commit(batch: CloseBatch): Promise<readonly StoredCandle[]>;
   /** Corrections: a new revision per row, shown by SQL's `candle` view, never delivered. */
   revise(candles: readonly Candle[]): Promise<void>;
+  /** The newest `limit` rows by commitSeq, each as last corrected, imports left out. Reads no more of the store than those. */
+  newest(limit: number): Promise<readonly Candle[]>;
   /** Publishes every committed row, revision and gap that no segment holds yet: segment files, then the manifest by rename. */
   seal(): Promise<void>;
   /** Merges small adjacent segments; files no longer listed are deleted after the grace period. */

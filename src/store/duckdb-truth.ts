@@ -4,7 +4,7 @@ import { assert, FabricError } from "../core/errors.ts";
 import { SCHEMA_VERSION, type SymbolHead } from "./contract.ts";
 import { type Cell, type Connection, Database, isFatal, literal, storeFailure } from "./duckdb.ts";
 import type { StoreLayout } from "./layout.ts";
-import { importsOf, latestRevisions } from "./lookups.ts";
+import { importsOf, latestRevisions, newestRows } from "./lookups.ts";
 import type { Lane, SegmentContent, SegmentRange, Truth, TruthChange, TruthState } from "./ports.ts";
 import { CREATE_TABLES, IS_DELIVERED, numberOrNull } from "./schema.ts";
 import { writeSegmentFile } from "./segment-file.ts";
@@ -122,6 +122,10 @@ export class DuckDbTruth implements Truth {
 
   latestRevisions(candles: readonly Candle[]) {
     return latestRevisions(candles, (sql) => this.#rows(sql));
+  }
+
+  newest(afterSeq: number): Promise<readonly Candle[]> {
+    return newestRows(afterSeq, (sql) => this.#rows(sql));
   }
 
   /** Folds the log into the file where it has grown long. A failure is fatal to DuckDB's instance, not to the data. */

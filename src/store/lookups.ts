@@ -2,6 +2,7 @@ import type { Candle } from "../core/candle.ts";
 import type { SymbolHead } from "./contract.ts";
 import { type Cell, literal } from "./duckdb.ts";
 import { type Known, minuteKey } from "./numbering.ts";
+import { CANDLE_SELECT, storedCandle } from "./schema.ts";
 
 /** Runs one SELECT on the truth. */
 type Ask = (sql: string) => Promise<readonly (readonly Cell[])[]>;
@@ -34,6 +35,17 @@ export async function latestRevisions(
       { commitSeq: Number(commitSeq), revision: Number(revision) },
     ]),
   );
+}
+
+/** Rows after `afterSeq` in order, each as last revised, imports left out. */
+export async function newestRows(afterSeq: number, ask: Ask): Promise<readonly Candle[]> {
+  const rows = await ask(`SELECT ${CANDLE_SELECT} FROM candle WHERE commit_seq > ${afterSeq}
+    AND provenance <> 'imported' ORDER BY commit_seq`);
+  // A revision has its row's number, so that the same columns make a candle of it.
+  const revisions = await ask(`SELECT ${CANDLE_SELECT} FROM (SELECT *, NULL AS prev_open_time FROM candle_revision
+    WHERE commit_seq > ${afterSeq} ORDER BY revision_seq)`);
+  const revised = new Map(revisions.map(storedCandle).map((row) => [row.commitSeq, row]));
+  return rows.map(storedCandle).map((row) => revised.get(row.commitSeq) ?? row);
 }
 
 async function newestMinutes(candles: readonly Candle[], ask: Ask): Promise<ReadonlyMap<string, number>> {

@@ -60,6 +60,8 @@ export interface Truth {
   writeSegment(range: SegmentRange, lane: Lane): Promise<SegmentContent>;
   /** The delivery heads over rows after `afterSeq`, put over `heads`. */
   foldHeads(afterSeq: number, heads: Map<string, SymbolHead>): Promise<void>;
+  /** Rows after `afterSeq` in order, each as last revised, imports left out. */
+  newest(afterSeq: number): Promise<readonly Candle[]>;
   /** What the store holds of a batch's imports. */
   importsOf(
     candles: readonly Candle[],

@@ -207,6 +207,10 @@ class MarketStoreWriter implements StoreWriter {
     });
   }
 
+  newest(limit: number): Promise<readonly Candle[]> {
+    return this.#inOrder("read", () => this.#truth.newest(Math.max(0, this.commitSeq - limit)));
+  }
+
   seal(): Promise<void> {
     return this.#inOrder("seal", async () => {
       const startMs = this.#deps.clock.monotonicMs();

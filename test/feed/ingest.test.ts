@@ -201,6 +201,81 @@ describe("Market ingest", () => {
     expect(out.revised.map((row) => [row.openTime, row.trades])).toEqual([[START, 2]]);
   });
 
+  test("a trade that comes after its minute closed is in that minute's row where it still waits behind a missing one", async () => {
+    const market = [trade(1, 1000), trade(2, 61_000), trade(3, 119_900)];
+    const { out, ingest, feed, connect, give, quiet, time } = await scene(market, { backfillWaitMs: 1e9 });
+    feed.restUp = false;
+    connect(START + 100);
+    await give(trade(1, 1000));
+    await give(trade(2, 61_000));
+    await quiet(120_600);
+    await give(trade(3, 119_900));
+    await quiet(180_600);
+    feed.restUp = true;
+    await time.moveTo(START + 190_000);
+    expect(shown(out)).toEqual([
+      [0, "backfilled", 1],
+      [1, "backfilled", 2],
+      [2, "empty", 0],
+    ]);
+    expect(out.revised).toEqual([]);
+    expect(ingest.state().counters["late.total"]).toBe(1);
+  });
+
+  test("a re-check waits until the venue's klines reach the doubted minute", async () => {
+    const market = [trade(1, 1000), trade(2, 59_900)];
+    const { out, feed, connect, give, quiet, time } = await scene(market);
+    const honest = feed.klines.bind(feed);
+    let short = 2;
+    feed.klines = async (symbol, from, to) => (short-- > 0 ? [] : await honest(symbol, from, to));
+    connect(START - MINUTE_MS);
+    await give(trade(1, 1000));
+    await quiet(60_600);
+    await give(trade(2, 59_900));
+    await time.moveTo(START + 70_000);
+    expect(out.revised.map((row) => [row.openTime, row.trades])).toEqual([[START, 2]]);
+  });
+
+  test("the row before an outage is looked at again with what was missed, for trades of it that were told meanwhile", async () => {
+    const market = [trade(1, 1000), trade(2, 59_900), trade(3, 62_000)];
+    const { out, feed, connect, give, quiet, time } = await scene(market);
+    connect(START - MINUTE_MS);
+    await give(trade(1, 1000));
+    await quiet(60_600);
+    feed.sink?.onInterrupted([BTC], "the connection was cut");
+    await time.moveTo(START + 70_000);
+    connect();
+    await quiet(120_600);
+    await time.moveTo(START + 130_000);
+    expect(shown(out)).toEqual([
+      [0, "complete", 1],
+      [1, "backfilled", 1],
+    ]);
+    expect(out.revised.map((row) => [row.openTime, row.trades])).toEqual([[START, 2]]);
+  });
+
+  test("rows that were in doubt when their node died are re-checked by the next one, and quiet minutes stand on the corrected close", async () => {
+    const market = [trade(1, 1000), trade(2, 59_900)];
+    const first = await scene(market);
+    first.connect(START - MINUTE_MS);
+    await first.give(trade(1, 1000));
+    await first.quiet(60_600);
+    const stored = first.out.candles;
+    await first.ingest.stop();
+    const heads = new Map([[BTC, { lastOpenTime: START, lastClose: 101, lastTradeId: 1 }]]);
+    const { out, ingest, connect, quiet, time } = await scene(market, { heads });
+    ingest.recall(stored);
+    await time.moveTo(START + 65_000);
+    connect(START + 61_000);
+    await quiet(180_600);
+    await time.moveTo(START + 190_000);
+    expect(out.revised.map((row) => [row.openTime, row.trades, row.close])).toEqual([[START, 2, 102]]);
+    expect(out.candles.map(({ openTime, close }) => [openTime - START, close])).toEqual([
+      [60_000, 102],
+      [120_000, 102],
+    ]);
+  });
+
   test("quiet minutes that stood on a close are revised with it where a late trade changes it, and later ones stand on the new one", async () => {
     const market = [trade(1, 1000), trade(2, 59_900)];
     const { out, connect, give, quiet, time } = await scene(market);

@@ -8,6 +8,8 @@ const MINUTE = 60_000;
 const LATE_ALLOWANCE_MS = 500;
 /** By then, wall ms, a correction is in the store. */
 const MENDING_MS = 5000;
+/** What a market-data remembers of a symbol's rows. */
+const RECALLED_ROWS = 16;
 const MANIFEST_PATH = "/data/published/manifest.json";
 const FIGURES = [
   "open",
@@ -222,13 +224,18 @@ export class StoreWatch {
     world.violate(2, `${key} (${row.provenance}) differs from the venue: ${differences(row, venue)}`);
   }
 
-  /** Whether the market-data that committed the row was told of a late trade, could ask the venue again, and has had the time to. */
+  /**
+   * Whether a market-data was told of a late trade, and it or one that began after it with the row among its newest could ask the
+   * venue again and has had the time to.
+   */
   #isMendable(row: StoredCandle, origin: number): boolean {
     const { market, world } = this.#machine;
     const { rates, hurtMs } = world.scenario;
     if (market.isGone(row.symbol, origin) || market.isGone(row.symbol, row.openTime)) return false;
     const askableMs = rates["feed.klines-fail"] > 0 ? hurtMs : 0;
     const words = market.lateWords.get(`${row.symbol} ${origin}`) ?? [];
+    const isRemembered = words.some((word) => this.#isRecalled(row, word.atMs));
+    if (isRemembered) return true;
     return words.some(
       ({ life, feed, run, atMs }) =>
         life.alive &&
@@ -236,6 +243,19 @@ export class StoreWatch {
         feed.run === run &&
         atMs >= askableMs &&
         world.nowMs - atMs > MENDING_MS,
+    );
+  }
+
+  /** Whether a feed that runs to the end began after `toldMs` while the row was among the newest of its symbol, and had time enough. */
+  #isRecalled(row: StoredCandle, toldMs: number): boolean {
+    const { market, truth, world } = this.#machine;
+    const { rates, hurtMs } = world.scenario;
+    if (rates["feed.klines-gone"] > 0) return false;
+    const askableMs = rates["feed.klines-fail"] > 0 || rates["feed.klines-late"] > 0 ? hurtMs : 0;
+    if (truth.rows.length - row.commitSeq >= RECALLED_ROWS) return false;
+    return (market.beginnings.get(row.symbol) ?? []).some(
+      ({ life, feed, run, atMs }) =>
+        life.alive && feed.run === run && atMs > toldMs && world.nowMs - Math.max(atMs, askableMs) > MENDING_MS,
     );
   }
 

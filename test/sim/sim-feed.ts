@@ -98,8 +98,10 @@ export class SimFeed implements MarketFeed {
       if (run !== this.#runs.run || this.#sink === null) return;
       connection.isUp = true;
       const nowMs = this.#market.nowMs;
-      for (const symbol of connection.symbols)
+      for (const symbol of connection.symbols) {
         connection.next.set(symbol, firstToldAfter(this.#market.trades(symbol), nowMs));
+        this.#noteBeginning(run, symbol);
+      }
       this.#life.note(`feed connected ${connection.symbols.join(",")}`);
       this.#sink.onConnected(connection.symbols);
       if (this.#chance.chance(0.7)) {
@@ -187,6 +189,13 @@ export class SimFeed implements MarketFeed {
       timeMs: trade.timeMs,
       buyerIsMaker: trade.buyerIsMaker,
     });
+  }
+
+  #noteBeginning(run: number, symbol: string): void {
+    const known = this.#market.beginnings.get(symbol) ?? [];
+    if (known.some((one) => one.feed === this.#runs && one.run === run)) return;
+    const beginning = { life: this.#life, feed: this.#runs, run, atMs: this.#life.world.nowMs };
+    this.#market.beginnings.set(symbol, [...known, beginning]);
   }
 
   #noteLate({ symbol, timeMs, toldMs }: VenueTrade): void {

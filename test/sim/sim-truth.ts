@@ -162,6 +162,15 @@ export class SimTruth implements Truth {
     });
   }
 
+  newest(afterSeq: number): Promise<readonly Candle[]> {
+    return this.#life.call("reading the newest rows", 1, () =>
+      this.#file.rows
+        .slice(afterSeq)
+        .filter(({ provenance }) => provenance !== "imported")
+        .map((row) => this.#file.revisions.findLast(({ commitSeq }) => commitSeq === row.commitSeq) ?? row),
+    );
+  }
+
   async checkpointIfDue(): Promise<void> {}
 
   async close(): Promise<void> {

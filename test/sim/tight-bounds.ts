@@ -18,7 +18,7 @@ export const TIGHT_BOUNDS: readonly Edit[] = [
   bound("src/store/writer.ts", "maxSegmentRows: 262_144,", "maxSegmentRows: 7,"),
   bound("src/store/commit-pipeline.ts", "MAX_UNSEALED_COMMITS = 8;", "MAX_UNSEALED_COMMITS = 2;"),
   bound("src/feed/market-ingest.ts", "MAX_QUEUED_MINUTES = 512;", "MAX_QUEUED_MINUTES = 4;"),
-  bound("src/feed/market-ingest.ts", "MAX_BATCH_ROWS = 5000;", "MAX_BATCH_ROWS = 4;"),
+  bound("src/feed/close-batches.ts", "MAX_BATCH_ROWS = 5000;", "MAX_BATCH_ROWS = 4;"),
   bound("src/feed/minute-aggregator.ts", "MAX_OPEN_MINUTES = 64;", "MAX_OPEN_MINUTES = 3;"),
   bound("src/feed/backfill.ts", "BACKFILL_CONCURRENCY = 8;", "BACKFILL_CONCURRENCY = 1;"),
   bound("src/feed/backfill.ts", "PAGE_MINUTES = 1000;", "PAGE_MINUTES = 3;"),

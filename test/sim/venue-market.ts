@@ -56,6 +56,8 @@ export class VenueMarket {
   isSilent = false;
   /** By symbol and minute. */
   readonly lateWords = new Map<string, LateWord[]>();
+  /** By symbol, when each run of a feed first connected it. */
+  readonly beginnings = new Map<string, LateWord[]>();
   readonly #world: World;
   readonly #trades = new Map<string, readonly VenueTrade[]>();
   readonly #candles = new Map<string, VenueCandle | null>();

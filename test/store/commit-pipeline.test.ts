@@ -46,6 +46,7 @@ function bound(writer: StoreWriter): StoreWriter {
     bind: (environment) => writer.bind(environment),
     commit: (close) => writer.commit(close),
     revise: (candles) => writer.revise(candles),
+    newest: (limit) => writer.newest(limit),
     seal: () => writer.seal(),
     compact: () => writer.compact(),
     heal: () => writer.heal(),

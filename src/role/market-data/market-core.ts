@@ -1,11 +1,12 @@
-import { closeTimeOf, type StoredCandle } from "../../core/candle.ts";
+import { type Candle, closeTimeOf, type StoredCandle } from "../../core/candle.ts";
 import type { CloseBatch } from "../../core/delivery.ts";
 import type { Clock, Log, Random, Timers } from "../../core/env.ts";
-import { FabricError } from "../../core/errors.ts";
+import { FabricError, messageOf } from "../../core/errors.ts";
 import { candleTopic, TOPICS } from "../../core/topic.ts";
 import type { MarketFeed } from "../../feed/contract.ts";
 import type { IngestState } from "../../feed/ingest-state.ts";
 import { MarketIngest } from "../../feed/market-ingest.ts";
+import { RECENT_ROWS } from "../../feed/symbol-track.ts";
 import { CommitPipeline, type PipelineCounters, type PipelineState } from "../../store/commit-pipeline.ts";
 import type { StoreWriter } from "../../store/contract.ts";
 import { LatencyRing } from "../lifecycle/latency.ts";
@@ -93,6 +94,7 @@ export class MarketCore {
     });
     try {
       await this.#refuseOtherMarket();
+      this.#ingest.recall(await this.#newestRows());
       const running = this.#ingest.run();
       await Promise.race([running, aborted(stop)]);
       if (!stop.aborted) {
@@ -143,9 +145,23 @@ export class MarketCore {
   /** After a stall: what is queued is committed first (sealed or not); then the feed starts anew from the store's heads. */
   async #resume(): Promise<void> {
     await this.#pipeline.committed();
+    const newest = await this.#newestRows();
     if (this.#ingest.state().phase !== "paused") return;
     this.#ingest.resume(this.#deps.writer.heads, this.#deps.writer.closedThrough);
+    this.#ingest.recall(newest);
     this.#deps.log.info("Ingesting again; what was missed comes from the venue");
+  }
+
+  /** Rows committed just before the end of the last life may be in doubt: the venue is asked about them again. */
+  async #newestRows(): Promise<readonly Candle[]> {
+    const { feed, writer, log } = this.#deps;
+    if (feed.recording) return [];
+    try {
+      return await writer.newest(RECENT_ROWS * writer.heads.size);
+    } catch (error) {
+      log.warn(`Cannot read the newest rows, so they are not checked against the venue: ${messageOf(error)}`);
+      return [];
+    }
   }
 
   #publish(rows: readonly StoredCandle[]): void {
