@@ -14,6 +14,8 @@ export class FeedGroup {
   readonly #lateAllowanceMs: number;
   readonly #historyMinutes: number;
   #evident = false;
+  /** The venue's clock was told: a message's time, which may be that of a late trade, counts no more. */
+  #certain = false;
   /** Tracks of which something unreadable may have come since a time was last told for certain. */
   readonly #suspects = new Set<SymbolTrack>();
 
@@ -31,18 +33,21 @@ export class FeedGroup {
     }
   }
 
-  /** The first message that tells a time was published while we listened, and trails the venue's clock by the allowance. */
+  /** The first message that tells a time was published while we listened, and as a rule trails the venue's clock by the allowance. */
   evidence(timeMs: number): void {
     if (this.#evident) return;
     this.#evident = true;
     this.begin(timeMs);
-    this.heardSince(timeMs);
+    if (this.#certain) return;
+    for (const track of this.tracks) track.aggregator?.heardSince(timeMs + this.#lateAllowanceMs);
   }
 
-  /** Whatever these symbols traded after this time was heard and read. */
+  /** The venue's clock: whatever these symbols traded after this time was heard and read. Outranks what a message told. */
   heardSince(timeMs: number): void {
     this.#suspects.clear();
-    for (const track of this.tracks) track.aggregator?.heardSince(timeMs + this.#lateAllowanceMs);
+    const anew = !this.#certain;
+    this.#certain = true;
+    for (const track of this.tracks) track.aggregator?.heardSince(timeMs + this.#lateAllowanceMs, anew);
   }
 
   /**
@@ -57,7 +62,8 @@ export class FeedGroup {
   /** A trade was read: what was unreadable came before it, so it was traded at most the allowance later. */
   readAgain(timeMs: number): void {
     if (this.#suspects.size === 0) return;
-    for (const track of this.#suspects) track.aggregator?.heardSince(timeMs + this.#lateAllowanceMs);
+    const readMs = Math.max(timeMs, this.watermark ?? timeMs);
+    for (const track of this.#suspects) track.aggregator?.heardSince(readMs + this.#lateAllowanceMs);
     this.#suspects.clear();
   }
 

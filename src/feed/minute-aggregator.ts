@@ -99,9 +99,9 @@ export class MinuteAggregator {
     this.#cutId = this.#runs.highest;
   }
 
-  /** The connection carries the symbol: whatever was traded after `timeMs` is heard. */
-  heardSince(timeMs: number): void {
-    this.#unheardThrough = Math.min(this.#unheardThrough, minuteOf(timeMs));
+  /** The connection carries the symbol: whatever was traded after `timeMs` is heard. `anew`: what was said of it before is void. */
+  heardSince(timeMs: number, anew = false): void {
+    this.#unheardThrough = anew ? minuteOf(timeMs) : Math.min(this.#unheardThrough, minuteOf(timeMs));
   }
 
   /** Forgets what lies before `openTime` without closing it: that stretch will come from the venue. */

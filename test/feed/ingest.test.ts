@@ -157,6 +157,22 @@ describe("Market ingest", () => {
     ]);
   });
 
+  test("the venue's clock says from when on trades were heard, also where the first one heard is a late one of a minute before", async () => {
+    const market = [trade(1, 58_000), trade(2, 61_000), trade(3, 65_000), trade(4, 121_000)];
+    const { out, feed, give, quiet, time } = await scene(market);
+    await time.moveTo(START + 63_000);
+    feed.sink?.onConnected([BTC]);
+    feed.sink?.onTrade(trade(1, 58_000));
+    feed.sink?.onHeardSince?.([BTC], START + 63_000);
+    await give(trade(3, 65_000));
+    await quiet(120_600);
+    await time.moveTo(START + 130_000);
+    expect(shown(out)).toEqual([
+      [0, "backfilled", 1],
+      [1, "backfilled", 2],
+    ]);
+  });
+
   test("ids that are no market trades leave no hole", async () => {
     const { out, feed, connect, give, quiet } = await scene([]);
     connect(START - MINUTE_MS);

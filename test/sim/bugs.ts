@@ -147,7 +147,7 @@ export const BUGS: readonly Bug[] = [
   ]),
   bug("quiet-not-mended", "a quiet minute keeps the close that its minute before was corrected from", [
     "src/feed/backfill.ts",
-    "        for (const kline of changed) track.correct(kline);\n",
+    "    for (const kline of changed) track.correct(kline);\n",
     "",
   ]),
   bug("proof-off", "a reader takes a segment's content as it finds it", [

@@ -104,10 +104,11 @@ export class SimFeed implements MarketFeed {
       }
       this.#life.note(`feed connected ${connection.symbols.join(",")}`);
       this.#sink.onConnected(connection.symbols);
-      if (this.#chance.chance(0.7)) {
-        this.#hear(nowMs);
-        this.#sink.onHeardSince?.(connection.symbols, nowMs);
-      }
+      this.#life.timers.after(this.#chance.chance(0.7) ? 1 : 1 + this.#chance.below(1000), () => {
+        if (run !== this.#runs.run || !connection.isUp || this.#sink === null) return;
+        this.#hear(this.#market.nowMs);
+        this.#sink.onHeardSince?.(connection.symbols, this.#market.nowMs);
+      });
       connection.lastToldMs = nowMs;
       this.#tick(run, connection);
     });

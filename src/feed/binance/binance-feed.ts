@@ -39,6 +39,8 @@ interface Fault {
 
 const RETRY_MS = 250;
 const RETRY_MAX_MS = 5000;
+/** The venue's clock of a new connection is asked for until it is told. */
+const CLOCK_RETRY_MS = 1000;
 /** A trade this far ahead of the venue's clock (exchange ms) is a fault in the data, not the future. */
 const MAX_AHEAD_MS = 3_600_000;
 const LOG_SPACING_MS = 10_000;
@@ -232,10 +234,11 @@ export class BinanceFeed implements MarketFeed {
    * unreadable came meanwhile, which may have been traded later than that.
    */
   async #heardSince(connection: BinanceConnection, sink: FeedSink): Promise<void> {
-    const { unreadable } = connection;
+    const { unreadable, connects } = connection;
     const timeMs = await this.#timeOrNull();
-    if (timeMs !== null && connection.connected && connection.unreadable === unreadable)
-      sink.onHeardSince?.(connection.symbols, timeMs);
+    if (!connection.connected || connection.connects !== connects || connection.unreadable !== unreadable) return;
+    if (timeMs !== null) sink.onHeardSince?.(connection.symbols, timeMs);
+    else this.#deps.timers.after(CLOCK_RETRY_MS, () => void this.#heardSince(connection, sink));
   }
 
   async #timeOrNull(): Promise<number | null> {

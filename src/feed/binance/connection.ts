@@ -81,6 +81,7 @@ export class BinanceConnection {
   #attempts = 0;
   #open = false;
   #connected = false;
+  #connects = 0;
   #openedAt = 0;
   #lastFrameAt = 0;
   #lastSentAt = Number.NEGATIVE_INFINITY;
@@ -97,6 +98,11 @@ export class BinanceConnection {
     this.#options = options;
     this.#deps = deps;
     this.#sink = sink;
+  }
+
+  /** How often it was connected and subscribed: another number is another connection. */
+  get connects(): number {
+    return this.#connects;
   }
 
   get connected(): boolean {
@@ -171,6 +177,7 @@ export class BinanceConnection {
     else if (frame.error !== null) this.#sink.onRejected(request.symbols, frame.error);
     else if (this.#unsent.length === 0 && this.#requests.size === 0) {
       this.#connected = true;
+      this.#connects++;
       this.#attempts = 0;
       this.#sink.onConnected();
     }
