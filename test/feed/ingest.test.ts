@@ -158,18 +158,19 @@ describe("Market ingest", () => {
   });
 
   test("the venue's clock says from when on trades were heard, also where the first one heard is a late one of a minute before", async () => {
-    const market = [trade(1, 58_000), trade(2, 61_000), trade(3, 65_000), trade(4, 121_000)];
-    const { out, feed, give, quiet, time } = await scene(market);
+    const [eth, late] = ["ETHUSDT", { ...trade(7, 58_000), symbol: "ETHUSDT" }];
+    const market = [trade(1, 58_000), trade(2, 61_000), trade(3, 65_000), late];
+    const { out, feed, give, quiet, time } = await scene(market, { symbols: [BTC, eth] });
     await time.moveTo(START + 63_000);
-    feed.sink?.onConnected([BTC]);
-    feed.sink?.onTrade(trade(1, 58_000));
-    feed.sink?.onHeardSince?.([BTC], START + 63_000);
+    feed.sink?.onConnected([BTC, eth]);
+    feed.sink?.onTrade(late);
+    feed.sink?.onHeardSince?.([BTC, eth], START + 63_000);
     await give(trade(3, 65_000));
     await quiet(120_600);
     await time.moveTo(START + 130_000);
-    expect(shown(out)).toEqual([
-      [0, "backfilled", 1],
-      [1, "backfilled", 2],
+    expect(out.of(BTC).map(({ provenance, trades }) => [provenance, trades])).toEqual([
+      ["backfilled", 1],
+      ["backfilled", 2],
     ]);
   });
 
