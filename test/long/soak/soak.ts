@@ -33,7 +33,7 @@ export interface SoakResult {
   readonly faults: readonly string[];
 }
 
-const RUNNER_SYMBOLS = 8;
+const RUNNER_SYMBOLS = 20;
 /** The growth is told between the first and the last such part of the time after the warm-up: each spans several merges of segments. */
 const WINDOW_PART = 1 / 3;
 const STALLED_BROWSERS = 2;
