@@ -4,7 +4,7 @@ import { type Answer, type Connection, Database, driverMessage, isMissingFile, l
 import { type JsonValue, toJsonValue } from "./json-value.ts";
 import { type StoreLayout, storeLayout } from "./layout.ts";
 import { type Manifest, readManifest } from "./manifest.ts";
-import type { SegmentKind } from "./schema.ts";
+import { createViews } from "./published-views.ts";
 import { checkUserSql } from "./sql-guard.ts";
 
 export interface UserQuery {
@@ -40,16 +40,6 @@ const MAX_ATTEMPTS = 15;
 const RETRY_MS = 100;
 /** DuckDB's kinds of error for a Parquet file that is not whole. Some of them come of a user's SQL, too. */
 const MAYBE_DAMAGE = /^(Invalid|IO|Not implemented|INTERNAL|Serialization)/;
-
-const SQL_COLUMNS = `symbol, open_time, open, high, low, close, volume, quote_volume, trades, taker_buy_volume,
-  taker_buy_quote_volume, first_trade_id, last_trade_id, provenance, revision, commit_seq`;
-
-/** The columns of a store without any segment of the kind. */
-const NO_ROWS: Readonly<Record<SegmentKind, string>> = {
-  candle: emptyCandles("commit_seq BIGINT, prev_open_time TIMESTAMP"),
-  revision: emptyCandles("commit_seq BIGINT, revision INTEGER, revision_seq BIGINT"),
-  gap: empty("symbol VARCHAR, from_open_time TIMESTAMP, to_open_time TIMESTAMP, reason VARCHAR, gap_seq BIGINT"),
-};
 
 /**
  * Runs a user's SQL over what is published, in a throw-away in-memory DuckDB that can read the listed segments and nothing else:
@@ -104,30 +94,10 @@ function manifestOf(query: UserQuery, layout: StoreLayout, files: Files): Manife
 
 async function prepareViews(connection: Connection, manifest: Manifest, layout: StoreLayout): Promise<void> {
   const files = manifest.segments.map((segment) => literal(`${layout.segments}/${segment.file}`));
-  for (const kind of ["candle", "revision", "gap"] as const)
-    await connection.run(`CREATE VIEW ${kind}_rows AS ${sourceOf(kind, manifest, layout)}`);
-  await connection.run(`CREATE VIEW candle_all AS SELECT ${SQL_COLUMNS} FROM (SELECT *, 0 AS revision FROM candle_rows)
-    UNION ALL SELECT ${SQL_COLUMNS} FROM revision_rows`);
-  await connection.run(`CREATE VIEW candle AS ${latestOnly(manifest)}`);
-  await connection.run(`CREATE VIEW feed_gap AS SELECT symbol, from_open_time, to_open_time, reason FROM gap_rows`);
+  await createViews(connection, manifest, layout);
   await connection.run(`SET allowed_paths = [${files.join(", ")}]`);
   await connection.run("SET enable_external_access = false");
   await connection.run("SET lock_configuration = true");
-}
-
-function sourceOf(kind: SegmentKind, manifest: Manifest, layout: StoreLayout): string {
-  const files = manifest.segments.filter((segment) => segment.kind === kind);
-  if (files.length === 0) return NO_ROWS[kind];
-  const list = files.map((segment) => literal(`${layout.segments}/${segment.file}`)).join(", ");
-  return `SELECT * FROM read_parquet([${list}], union_by_name = true)`;
-}
-
-/** Without revisions, which is nearly always, the view is the rows themselves and filters reach the files. */
-function latestOnly(manifest: Manifest): string {
-  if (!manifest.segments.some((segment) => segment.kind === "revision"))
-    return `SELECT ${SQL_COLUMNS} FROM (SELECT *, 0 AS revision FROM candle_rows)`;
-  return `SELECT ${SQL_COLUMNS} FROM candle_all ANTI JOIN (SELECT commit_seq AS s, max(revision) AS newest FROM revision_rows GROUP BY 1)
-    ON commit_seq = s AND revision < newest`;
 }
 
 function toUserAnswer(answer: Answer): UserAnswer {
@@ -174,18 +144,4 @@ function noStore(folder: string): FabricError {
     "missing-input",
     `Cannot run this SQL: there is no market store in ${folder}; start its market-data node, or name another data folder`,
   );
-}
-
-function emptyCandles(rest: string): string {
-  return empty(`symbol VARCHAR, open_time TIMESTAMP, open DOUBLE, high DOUBLE, low DOUBLE, close DOUBLE, volume DOUBLE,
-    quote_volume DOUBLE, trades BIGINT, taker_buy_volume DOUBLE, taker_buy_quote_volume DOUBLE, first_trade_id BIGINT,
-    last_trade_id BIGINT, provenance VARCHAR, ${rest}`);
-}
-
-function empty(columns: string): string {
-  const casts = columns.split(",").map((column) => {
-    const [name, type] = column.trim().split(/\s+/);
-    return `NULL::${type} AS ${name}`;
-  });
-  return `SELECT ${casts.join(", ")} WHERE false`;
 }

@@ -35,6 +35,15 @@ export function symbolsOf(values: Values): readonly string[] | undefined {
   return given === undefined ? undefined : parseSymbols(given);
 }
 
+/** The one symbol of --symbol. Throws "usage" where it is none, or several. */
+export function symbolOf(values: Values): string | undefined {
+  const given = text(values, "symbol");
+  if (given === undefined) return undefined;
+  const [symbol, more] = parseSymbols(given);
+  if (more !== undefined) throw usageError(`Bad --symbol "${given}": expected one symbol`);
+  return symbol;
+}
+
 /** Exchange ms per wall ms. */
 export function speedOf(values: Values): number | undefined {
   return number(values, "speed", 0.1, 10_000);
