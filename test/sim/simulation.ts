@@ -23,6 +23,12 @@ const CATCH_UP_MS = 3500;
 /** Everybody is up again by then, and hears a heartbeat within this, wall ms. */
 const HEARING_MS = 1700;
 const MINUTE = 60_000;
+/** Heartbeats taken in, and in which of its process's lives. */
+interface Hearing {
+  readonly count: number;
+  readonly lives: number;
+}
+
 /** What is under way is committed this long after the last trade was told, and damage is mended within the other, wall ms. */
 const SILENCE_MS = 1000;
 const MENDING_MS = 3500;
@@ -227,12 +233,12 @@ class Run {
     ];
   }
 
-  /** Heartbeats that each living consumer has taken in. */
-  #hearing(): ReadonlyMap<Life, number> {
-    const heard = new Map<Life, number>();
+  /** Heartbeats that each living consumer has taken in; a runner that went on after trouble counts anew. */
+  #hearing(): ReadonlyMap<Life, Hearing> {
+    const heard = new Map<Life, Hearing>();
     const note = (life: Life | null, counters: Readonly<Record<string, number>> | undefined) => {
       const count = counters?.["heartbeats.total"];
-      if (life?.alive && count !== undefined) heard.set(life, count);
+      if (life?.alive && count !== undefined) heard.set(life, { count, lives: counters?.["lives.total"] ?? 1 });
     };
     for (const { facts } of this.#runners) note(facts.life, facts.runner?.counters());
     note(this.#memory.life, this.#memory.provider?.counters());
@@ -240,11 +246,11 @@ class Run {
   }
 
   /** A publisher's new life is heard as such, however long the old one had counted. */
-  #judgeHearing(before: ReadonlyMap<Life, number>): void {
-    for (const [life, count] of this.#hearing()) {
+  #judgeHearing(before: ReadonlyMap<Life, Hearing>): void {
+    for (const [life, { count, lives }] of this.#hearing()) {
       const was = before.get(life);
-      const hears = was === undefined || count > was;
-      this.world.check(10, hears, () => `${life.name} has heard no heartbeat for ${HEARING_MS} ms (${was})`);
+      const hears = was === undefined || was.lives !== lives || count > was.count;
+      this.world.check(10, hears, () => `${life.name} has heard no heartbeat for ${HEARING_MS} ms (${was?.count})`);
     }
   }
 
