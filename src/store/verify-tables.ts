@@ -56,13 +56,18 @@ const SANITY = `SELECT symbol || ' ' || open_time FROM candle WHERE NOT (epoch_m
   AND provenance IN ('complete', 'empty', 'backfilled', 'imported', 'partial')
   AND (provenance <> 'empty' OR (trades = 0 AND volume = 0 AND open = close AND high = low)))`;
 
-/** Minutes between a symbol's first row and its last that neither a row nor a gap accounts for, by stretch. */
+/**
+ * Minutes from a symbol's first row of market-data's own on that neither a row nor a gap accounts for, by stretch. What imports brought
+ * of the time before is as full of holes as their files were.
+ */
 const UNRECORDED = `SELECT symbol || ' ' || missing || ' after ' || previous FROM (
   SELECT s.symbol, s.previous, (epoch_ms(s.open_time) - epoch_ms(s.previous)) // 60000 - 1
     - (SELECT coalesce(count(DISTINCT m.minute), 0) FROM (SELECT unnest(range(greatest(g.from_open_time, s.previous + INTERVAL 1 MINUTE),
         least(g.to_open_time, s.open_time - INTERVAL 1 MINUTE) + INTERVAL 1 MINUTE, INTERVAL 1 MINUTE)) AS minute
         FROM feed_gap g WHERE g.symbol = s.symbol AND g.from_open_time < s.open_time AND g.to_open_time > s.previous) m) AS missing
   FROM (SELECT symbol, open_time, lag(open_time) OVER (PARTITION BY symbol ORDER BY open_time) AS previous FROM candle) s
+  JOIN (SELECT symbol, min(open_time) AS began FROM candle WHERE provenance <> 'imported' GROUP BY symbol) f
+    ON f.symbol = s.symbol AND s.previous >= f.began
   WHERE s.open_time > s.previous + INTERVAL 1 MINUTE) WHERE missing > 0`;
 
 /** 1, 2, 3 … without holes. */

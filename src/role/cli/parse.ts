@@ -56,7 +56,7 @@ export function parseStrict(
   }
   for (const [name, def] of positionals) {
     const word = extra.shift();
-    if (word !== undefined) values[name] = word;
+    if (word !== undefined) values[name] = repeatable.has(name) ? [word, ...extra.splice(0)] : word;
     else if (def.required)
       throw usage(command, `Missing ${name.toUpperCase()}: expected ${def.description ?? "a value is needed"}`);
   }

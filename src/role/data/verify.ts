@@ -1,11 +1,9 @@
 import { platform } from "#platform";
 import { FabricError } from "../../core/errors.ts";
-import { declareRole } from "../../store/guard.ts";
 import { verifyStore } from "../../store/verify.ts";
-import { readAdvertisement } from "../lifecycle/advertisement.ts";
 import { dataFolder } from "../lifecycle/data-folder.ts";
-import { takeNameLock } from "../lifecycle/name-lock.ts";
 import { printable } from "../tools/print.ts";
+import { takeMarketPlace } from "./market-place.ts";
 
 export interface VerifyOptions {
   readonly json: boolean;
@@ -23,31 +21,18 @@ export async function runVerify(options: VerifyOptions): Promise<number> {
   const folder = dataFolder(options.data);
   if (platform.files.stat(folder.path) === null)
     throw new FabricError("missing-input", `Cannot verify ${folder.path}: there is no such data folder`);
-  declareRole("market-data");
-  platform.files.makeFolder(folder.run);
-  const lock = takeNameLock(folder.run, "market-data", platform.openSqlite);
-  if (!lock) {
-    const pid = readAdvertisement(folder.run, platform.files, "market-data")?.pid;
-    throw new FabricError(
-      "unavailable",
-      `Cannot verify the store in ${folder.path}: ${pid === undefined ? "another process" : `process ${pid}`} holds it as market-data; stop that first`,
+  using _place = takeMarketPlace(folder, "verify the store", "unannounced");
+  const report = await verifyStore(folder.path, platform.files);
+  const ok = report.checks.every((check) => check.ok);
+  if (options.json) process.stdout.write(`${JSON.stringify({ ok, ...report }, null, 2)}\n`);
+  else {
+    const width = Math.max(...report.checks.map((check) => check.id.length));
+    for (const { id, ok: holds, detail } of report.checks)
+      process.stdout.write(`${holds ? "ok   " : "FAULT"}  ${id.padEnd(width)}  ${printable(detail)}\n`);
+    const { storeId, venue, rows, symbols, segments } = report;
+    process.stdout.write(
+      `\n${ok ? "the store is sound" : "the store is at fault"}: ${rows} candles of ${symbols} symbols in ${segments} segments, store ${storeId}, venue ${venue}\n`,
     );
   }
-  try {
-    const report = await verifyStore(folder.path, platform.files);
-    const ok = report.checks.every((check) => check.ok);
-    if (options.json) process.stdout.write(`${JSON.stringify({ ok, ...report }, null, 2)}\n`);
-    else {
-      const width = Math.max(...report.checks.map((check) => check.id.length));
-      for (const { id, ok: holds, detail } of report.checks)
-        process.stdout.write(`${holds ? "ok   " : "FAULT"}  ${id.padEnd(width)}  ${printable(detail)}\n`);
-      const { storeId, venue, rows, symbols, segments } = report;
-      process.stdout.write(
-        `\n${ok ? "the store is sound" : "the store is at fault"}: ${rows} candles of ${symbols} symbols in ${segments} segments, store ${storeId}, venue ${venue}\n`,
-      );
-    }
-    return ok ? 0 : EXIT_FAULTY;
-  } finally {
-    lock.release();
-  }
+  return ok ? 0 : EXIT_FAULTY;
 }

@@ -3,8 +3,11 @@ import { Database, literal } from "../../store/duckdb.ts";
 
 const PAGE_ROWS = 50_000;
 
-/** A Parquet file's rows in their order, columns by name, read in pages through an in-memory DuckDB. Rejects "bad-data". */
-export async function* parquetRows(path: string): AsyncGenerator<Readonly<Record<string, unknown>>> {
+/**
+ * A Parquet file's rows in their order, columns by name, read in pages through an in-memory DuckDB. Rejects "bad-data"; `action`
+ * completes "Cannot …".
+ */
+export async function* parquetRows(path: string, action = "replay"): AsyncGenerator<Readonly<Record<string, unknown>>> {
   const database = await Database.memory({ threads: "1" });
   try {
     const connection = await database.connect();
@@ -23,7 +26,7 @@ export async function* parquetRows(path: string): AsyncGenerator<Readonly<Record
       if (rows.length < PAGE_ROWS) return;
     }
   } catch (error) {
-    throw new FabricError("bad-data", `Cannot replay ${path}: ${messageOf(error).split("\n")[0]}`, { cause: error });
+    throw new FabricError("bad-data", `Cannot ${action} ${path}: ${messageOf(error).split("\n")[0]}`, { cause: error });
   } finally {
     database.close();
   }
