@@ -21,7 +21,7 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   status: { description: "which nodes of a data folder are alive", load: () => import("./status.ts") },
   top: { description: "nodes and rails, live in the terminal", load: () => import("./top.ts") },
   doctor: { description: "what is wrong here, each finding with its remedy", load: () => import("./doctor.ts") },
-  data: { description: "verifies a data folder's store", load: () => import("./data.ts") },
+  data: { description: "verifies, imports and exports candles, tells their gaps", load: () => import("./data.ts") },
   chaos: {
     description: "hurts a whole market on purpose, then proves that nothing was lost",
     load: () => import("./chaos.ts"),

@@ -1,5 +1,5 @@
 import type { FabricCommand, Values } from "../src/role/cli/command.ts";
-import { DATA_FLAG, JSON_FLAG, symbolOf, usageError } from "../src/role/cli/flags.ts";
+import { DATA_FLAG, JSON_FLAG, minuteRangeOf, RANGE_FLAGS, symbolOf, usageError } from "../src/role/cli/flags.ts";
 import { list, text } from "../src/role/cli/parse.ts";
 
 /** One of the command's words: the flags it takes beside --data, and its call. */
@@ -34,18 +34,35 @@ const WORDS: Readonly<Record<string, Word>> = {
       return runImport({ files, symbol, venue, json: values.json === true, data: text(values, "data") });
     },
   },
+  export: {
+    flags: ["json", "symbol", ...Object.keys(RANGE_FLAGS), "output", "force"],
+    async run(values) {
+      const [symbol, output] = [neededSymbol(values), text(values, "output")];
+      if (output === undefined)
+        throw usageError("Missing --output: expected a file ending in .csv, .csv.gz or .parquet");
+      const flags = {
+        ...minuteRangeOf(values),
+        force: values.force === true,
+        json: values.json === true,
+        data: text(values, "data"),
+      };
+      const { runExport } = await import("../src/role/data/export.ts");
+      return runExport({ symbol, output, ...flags });
+    },
+  },
 };
 
 const command: FabricCommand = {
   meta: {
     name: "data",
     description:
-      "Looks after a data folder. verify: reads the whole store, and every segment against it (0: sound, 65: at fault, 69: a node runs). gaps: the minutes a symbol lacks between its first and its last. import: brings files of 1-minute candles in as history (CSV, also gzip, or Parquet; columns by name; 69: a node runs).",
+      "Looks after a data folder. verify: reads the whole store, and every segment against it (0: sound, 65: at fault, 69: a node runs). gaps: the minutes a symbol lacks between its first and its last. import: brings files of 1-minute candles in as history (CSV, also gzip, or Parquet; columns by name; 69: a node runs). export: a symbol's candles, as last corrected, into one file.",
   },
   examples: [
     "fabric data verify --data /srv/fabric --json",
     "fabric data gaps --symbol BTCUSDT",
     "fabric data import BTCUSDT-1m-2024-*.csv.gz --symbol BTCUSDT --data ./d",
+    "fabric data export --symbol BTCUSDT --from 2024-01-01 --to 2024-01-31T23:59Z -o january.csv.gz",
   ],
   args: {
     what: { type: "positional", required: true, description: Object.keys(WORDS).join(", ") },
@@ -56,6 +73,9 @@ const command: FabricCommand = {
       valueHint: "VENUE",
       description: "import: the venue of a store that is yet to be made (binance-spot)",
     },
+    ...RANGE_FLAGS,
+    output: { type: "string", alias: "o", valueHint: "FILE", description: "export: .csv, .csv.gz or .parquet" },
+    force: { type: "boolean", description: "export: replaces the file where it is there" },
     json: JSON_FLAG,
     data: DATA_FLAG,
   },

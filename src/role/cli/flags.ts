@@ -1,4 +1,4 @@
-import type { ArgDef } from "citty";
+import type { ArgDef, ArgsDef } from "citty";
 import { FabricError } from "../../core/errors.ts";
 import { parseSymbols } from "../../core/symbol.ts";
 import { parseDuration, parseTime } from "../../core/time.ts";
@@ -20,6 +20,12 @@ export const NAME_FLAG: ArgDef = {
 export const JSON_FLAG: ArgDef = { type: "boolean", description: "machine-readable output" };
 
 export const NEW_RUNNER_FLAG: ArgDef = { type: "boolean", description: "the runner is yet to be made" };
+
+/** A time range as minuteRangeOf reads it. */
+export const RANGE_FLAGS: ArgsDef = {
+  from: { type: "string", valueHint: "TIME", description: "first minute (RFC 3339)" },
+  to: { type: "string", valueHint: "TIME", description: "last minute, inclusive" },
+};
 
 /** The runner a command is about; null for --all. Throws "usage" where it is neither or both. */
 export function runnerOrAll(values: Values): string | null {
@@ -76,7 +82,24 @@ export function durationOf(values: Values, name: string): number | undefined {
 
 /** A flag's RFC 3339 time as epoch ms, which must be the start of a minute. Throws "usage". */
 export function minuteFlagOf(values: Values, name: string, fallback: string): number {
-  const given = text(values, name) ?? fallback;
+  return minuteFrom(name, text(values, name) ?? fallback);
+}
+
+/** The minutes of --from and --to, both inclusive, each undefined where it is not given. Throws "usage", also where they are not in order. */
+export function minuteRangeOf(values: Values): { readonly from: number | undefined; readonly to: number | undefined } {
+  const read = (name: string) => {
+    const given = text(values, name);
+    return given === undefined ? undefined : minuteFrom(name, given);
+  };
+  const [from, to] = [read("from"), read("to")];
+  if (from !== undefined && to !== undefined && from > to)
+    throw usageError(
+      `Bad --to "${text(values, "to")}": expected a minute not before --from, "${text(values, "from")}"`,
+    );
+  return { from, to };
+}
+
+function minuteFrom(name: string, given: string): number {
   const timeMs = parseTime(given, `--${name}`);
   if (timeMs % 60_000 !== 0) throw usageError(`Bad --${name} "${given}": expected the start of a minute`);
   return timeMs;
