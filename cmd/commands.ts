@@ -22,6 +22,7 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   top: { description: "nodes and rails, live in the terminal", load: () => import("./top.ts") },
   doctor: { description: "what is wrong here, each finding with its remedy", load: () => import("./doctor.ts") },
   data: { description: "verifies, imports and exports candles, tells their gaps", load: () => import("./data.ts") },
+  venues: { description: "the exchanges that are known, their rules and sources", load: () => import("./venues.ts") },
   chaos: {
     description: "hurts a whole market on purpose, then proves that nothing was lost",
     load: () => import("./chaos.ts"),

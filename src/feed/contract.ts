@@ -3,7 +3,7 @@ import type { Candle } from "../core/candle.ts";
 /** One trade as the venue reported it. Decimal strings are kept as sent, so that sums can be exact. */
 export interface Trade {
   readonly symbol: string;
-  /** Consecutive per symbol on Binance. The first one, where this is an aggregate of several trades at one price. */
+  /** Consecutive per symbol (but see `MarketFeed.idsCount`). The first one, where this is an aggregate of several trades at one price. */
   readonly id: number;
   /** The last id of an aggregate; absent for a single trade. */
   readonly lastId?: number;
@@ -63,8 +63,13 @@ export interface FeedFacts {
 
 /** Where trades come from: a live venue or a recording. */
 export interface MarketFeed {
-  /** binance-spot, binance-usdm: what a store is bound to. */
+  /** binance-spot, coinbase, okx …: what a store is bound to. */
   readonly venue: string;
+  /**
+   * False where the venue gives no trade ids that count: `Trade.id` is then the order of arrival, which tells first from last and
+   * proves nothing. Absent: they count.
+   */
+  readonly idsCount?: boolean;
   /** True for a recording: it has no klines, and what it lacks cannot be had. */
   readonly recording: boolean;
   /** Runs until the input ends (a recording) or `stop`; rejects with FabricError where it can never work. */

@@ -131,13 +131,12 @@ export class MarketIngest {
 
   state(): IngestState {
     const { exchangeTimeMs } = this.#deps.feed.facts();
-    const symbols = [...this.#tracks.values()].map((track) => lagOf(track, exchangeTimeMs));
     return {
       phase: this.#phase,
       reason: this.#reason,
       closedThrough: this.#closedThrough,
       exchangeTimeMs,
-      symbols,
+      symbols: [...this.#tracks.values()].map((track) => lagOf(track, exchangeTimeMs)),
       counters: totals(this.#tally, this.#backfill.counters),
     };
   }
@@ -157,7 +156,8 @@ export class MarketIngest {
   #rebuild(heads: ReadonlyMap<string, TrackHead>): void {
     // What the old tracks asked for since they paused would be put out before what they lost.
     this.#backfill.reset();
-    const trackOf = (of: string) => new SymbolTrack(of, heads.get(of) ?? null, this.#deps.feed.recording);
+    const { recording, idsCount } = this.#deps.feed;
+    const trackOf = (of: string) => new SymbolTrack(of, heads.get(of) ?? null, recording, idsCount);
     this.#tracks = new Map(this.#options.symbols.map((symbol) => [symbol, trackOf(symbol)]));
     this.#groups = new Map();
     this.#dirty.clear();

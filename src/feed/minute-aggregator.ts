@@ -33,6 +33,7 @@ export interface ClosedMinute {
  */
 export class MinuteAggregator {
   readonly symbol: string;
+  readonly #idsCount: boolean;
   readonly #runs = new IdRuns();
   readonly #folds = new Map<number, MinuteFold>();
   readonly #price = new DecimalReader();
@@ -50,9 +51,10 @@ export class MinuteAggregator {
   #omitted = 0;
   #newest: { minute: number; fold: MinuteFold } | null = null;
 
-  /** Starts unheard. `lastTradeId`: of the row before `nextClose`, where known, so that a restart can be proven whole. */
-  constructor(symbol: string, nextClose: number, lastTradeId: number | null) {
+  /** Starts unheard. `lastTradeId`: of the row before `nextClose`, where known, so that a restart can be proven whole. `idsCount`: as of the feed. */
+  constructor(symbol: string, nextClose: number, lastTradeId: number | null, idsCount = true) {
     this.symbol = symbol;
+    this.#idsCount = idsCount;
     this.#nextClose = nextClose;
     this.#cutId = lastTradeId;
     this.#lastId = lastTradeId;
@@ -113,7 +115,7 @@ export class MinuteAggregator {
 
   /** The first trade id of the open minutes where they were heard from their beginning and had one, else null. */
   firstOpenId(): number | null {
-    return this.#isUnheard(this.#nextClose) ? null : this.#firstSeenId();
+    return this.#isUnheard(this.#nextClose) || !this.#idsCount ? null : this.#firstSeenId();
   }
 
   /** Whether a minute that is not closed yet holds a trade. */
@@ -127,8 +129,20 @@ export class MinuteAggregator {
     return first;
   }
 
-  /** Closes the next minute. */
+  /** Closes the next minute. Without ids that count nothing says that no trade is missing: it is never whole. */
   close(): ClosedMinute {
+    const closed = this.#close();
+    if (this.#idsCount) return closed;
+    const candle = closed.candle && {
+      ...closed.candle,
+      firstTradeId: null,
+      lastTradeId: null,
+      provenance: "partial" as const,
+    };
+    return { ...closed, candle, whole: false, idBefore: null, idAfter: null, doubtFrom: null };
+  }
+
+  #close(): ClosedMinute {
     const openTime = this.#nextClose;
     const fold = this.#folds.get(openTime) ?? null;
     this.#folds.delete(openTime);

@@ -44,6 +44,7 @@ export class SymbolTrack {
   /** The last minute of history that a fresh symbol starts with; null where it has a head, or before `begin`. */
   historyThrough: number | null = null;
   readonly #recording: boolean;
+  readonly #idsCount: boolean;
   #queue: Slot[] = [];
   #candles: Candle[] = [];
   #gaps: FeedGap[] = [];
@@ -53,10 +54,12 @@ export class SymbolTrack {
   #previousWhole = false;
   #doubt: { from: number; through: number } | null = null;
 
-  constructor(symbol: string, head: TrackHead | null, recording: boolean) {
+  /** `recording`, `idsCount`: as of the feed. */
+  constructor(symbol: string, head: TrackHead | null, recording: boolean, idsCount = true) {
     this.symbol = symbol;
     this.head = head;
     this.#recording = recording;
+    this.#idsCount = idsCount;
     this.resolvedThrough = head?.lastOpenTime ?? null;
     this.#last = head === null ? null : { openTime: head.lastOpenTime, close: head.lastClose, sure: true };
   }
@@ -78,7 +81,7 @@ export class SymbolTrack {
   /** The venue's time is known: what lies between the head (or the wanted history) and `minute` has to be fetched. */
   begin(minute: number, historyMinutes: number): void {
     const next = this.head === null ? minute - historyMinutes * MINUTE_MS : this.head.lastOpenTime + MINUTE_MS;
-    this.aggregator = new MinuteAggregator(this.symbol, next, this.head?.lastTradeId ?? null);
+    this.aggregator = new MinuteAggregator(this.symbol, next, this.head?.lastTradeId ?? null, this.#idsCount);
     this.resolvedThrough = next - MINUTE_MS;
     if (this.head === null) this.historyThrough = minute - MINUTE_MS;
     if (next >= minute) return;

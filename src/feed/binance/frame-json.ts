@@ -21,8 +21,8 @@ export function parseFrame(text: string): Frame {
   if ("stream" in value && "data" in value) return streamed(value.stream, value.data);
   if ("e" in value) return event(value);
   if ("id" in value || "error" in value || ("code" in value && "msg" in value)) return reply(value);
-  // Recorders keep order book snapshots, which are of REST, among the frames.
-  if ("lastUpdateId" in value) return other(null);
+  // Recorders keep order book snapshots and open interest, which are of REST, among the frames.
+  if ("lastUpdateId" in value || "openInterest" in value) return other(null);
   return malformed("neither an event nor an answer");
 }
 

@@ -1,5 +1,4 @@
-import type { Frame } from "../binance/frame.ts";
-import type { FrameReader } from "../binance/frame-reader.ts";
+import type { VenueFrame, VenueReader } from "../venues/contract.ts";
 
 /** A capture's own notes: the address it opened, and what the client sent. */
 const NOTE = /^(?:wss?|https?):\/\//;
@@ -9,11 +8,13 @@ const STAMPED = /^\d+(?:\.\d+)?:? /;
  * The frame of one recorded line (`<receive_ns> <json>` or `<epoch_s>: <json>`); "note" for a line that is no message, null
  * for one that cannot be read.
  */
-export function readRecordedLine(reader: FrameReader, line: string): Frame | "note" | null {
+export function readRecordedLine(reader: VenueReader, line: string): VenueFrame | "note" | null {
   const at = stampLength(line);
   if (at > 0) {
     const frame = reader.read(line, at);
-    return frame.type === "malformed" && !isList(line, at) ? null : frame;
+    if (frame.type !== "malformed") return frame;
+    // A sound list at a venue that sends none is another venue's: no trade of ours, and not bad either.
+    return line[at] === "[" && frame.reason === "not an object" ? frame : null;
   }
   return line.trim() === "" || NOTE.test(line) ? "note" : null;
 }
@@ -33,15 +34,4 @@ function stampLength(line: string): number {
   if (at === 0) return 0;
   if (line[at] === ":") at++;
   return line[at] === " " ? at + 1 : 0;
-}
-
-/** Other venues send lists: no trades of ours, and not bad either. */
-function isList(line: string, at: number): boolean {
-  if (line[at] !== "[") return false;
-  try {
-    JSON.parse(line.slice(at));
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -1,11 +1,13 @@
 import type { Candle } from "../../core/candle.ts";
 import type { Clock, Files, Log, Timer, Timers } from "../../core/env.ts";
-import { FabricError } from "../../core/errors.ts";
-import type { BinanceMarket, Frame } from "../binance/frame.ts";
-import { FrameReader } from "../binance/frame-reader.ts";
+import { assert, FabricError } from "../../core/errors.ts";
 import type { FeedFacts, FeedSink, MarketFeed, Trade } from "../contract.ts";
+import type { TradesFrame, Venue, VenueFrame, VenueId, VenueReader, VenueTrade } from "../venues/contract.ts";
+import { VENUES } from "../venues/venues.ts";
 import { readRecordedLine } from "./recorded-line.ts";
+import { RecordingTime } from "./recording-time.ts";
 import { inspect, type ReplayFile } from "./replay-file.ts";
+import { type RowSource, StreamChoice } from "./stream-choice.ts";
 import { type LineFaults, readLines } from "./text-lines.ts";
 import { TradeCsv } from "./trade-csv.ts";
 import { tradeOfRow } from "./trade-row.ts";
@@ -30,42 +32,31 @@ export interface ReplayFeedDeps {
   readonly parquetRows?: ParquetRows;
 }
 
-/** A jump between two files by more than this (event time) is a stretch that nobody listened to. */
-const MAX_JUMP_MS = 5000;
-/**
- * A message this far past the newest one (event time) is not believed until the next one agrees with it: a single damaged time
- * would otherwise be followed by empty minutes for years. Where both agree, nobody listened in between.
- */
-const MAX_SILENCE_MS = 24 * 3_600_000;
 /** Pauses shorter than this (wall) are not worth a timer. */
 const MIN_PAUSE_MS = 2;
 const ROWS_PER_BLOCK = 2048;
-const MAX_OTHERS = 5;
 
 /**
  * Recordings and trade files as a MarketFeed. It reads through to the end, tells the recording's own time by every message
  * that has one, and waits where the sink has no room.
  */
 export class ReplayFeed implements MarketFeed {
-  readonly venue: BinanceMarket;
+  readonly venue: VenueId;
+  readonly idsCount: boolean;
   readonly recording = true;
   readonly #options: ReplayFeedOptions;
   readonly #deps: ReplayFeedDeps;
   readonly #inputs: readonly ReplayFile[];
-  readonly #symbols: ReadonlySet<string>;
-  readonly #reader = new FrameReader();
-  /** Whether a symbol's aggTrade frames are taken, or its trade frames: whichever came first, never both. */
-  readonly #aggregates = new Map<string, boolean>();
-  /** Some symbols that were not asked for, for the message where nothing else was found. */
-  readonly #others = new Set<string>();
+  readonly #choice: StreamChoice;
+  readonly #time: RecordingTime;
+  /** Per symbol, where the venue gives no ids: how many trades came. */
+  readonly #ordinals = new Map<string, number>();
+  /** Symbols whose subscription was seen to be taken; true while their next row may be one of before it. */
+  readonly #repeats = new Map<string, boolean>();
   #stopped = false;
   #pause: { readonly timer: Timer; readonly resolve: () => void } | null = null;
-  #timeMs: number | null = null;
   #paceOrigin: { readonly timeMs: number; readonly at: number } | null = null;
   #readAt: number | null = null;
-  #fileStarts = false;
-  /** The time of the newest message that came too far ahead. */
-  #aheadMs: number | null = null;
   readonly #counters = {
     "lines.total": 0,
     "lines.bad.total": 0,
@@ -73,6 +64,7 @@ export class ReplayFeed implements MarketFeed {
     "files.damaged.total": 0,
     "trades.total": 0,
     "omitted.total": 0,
+    "history.total": 0,
     "symbols.other.total": 0,
   };
 
@@ -80,8 +72,11 @@ export class ReplayFeed implements MarketFeed {
     this.#options = options;
     this.#deps = deps;
     this.#inputs = inputs;
-    this.#symbols = new Set(options.symbols);
-    this.venue = inputs.find((input) => input.market !== null)?.market ?? "binance-spot";
+    const first = inputs.find((input) => input.venue !== null);
+    this.venue = first?.venue ?? "binance-spot";
+    this.idsCount = first?.idsCount ?? true;
+    this.#choice = new StreamChoice(this.venue, this.idsCount, options.symbols);
+    this.#time = new RecordingTime(options.symbols);
   }
 
   /**
@@ -116,7 +111,7 @@ export class ReplayFeed implements MarketFeed {
     sink.onConnected(this.#options.symbols);
     for (const input of this.#inputs) {
       if (this.#stopped) return;
-      this.#fileStarts = true;
+      this.#time.fileStarts();
       if (input.kind === "parquet") await this.#playParquet(input.path, sink);
       else await this.#playText(input, sink);
     }
@@ -141,7 +136,7 @@ export class ReplayFeed implements MarketFeed {
   facts(): FeedFacts {
     return {
       connected: !this.#stopped,
-      exchangeTimeMs: this.#timeMs,
+      exchangeTimeMs: this.#time.timeMs,
       speed: this.#options.speed === "max" ? 0 : this.#options.speed,
       environment: "recording",
       ageMs: this.#readAt === null ? null : this.#deps.clock.monotonicMs() - this.#readAt,
@@ -152,10 +147,12 @@ export class ReplayFeed implements MarketFeed {
   async #playText(input: ReplayFile, sink: FeedSink): Promise<void> {
     const faults: LineFaults = { damage: null };
     const csv = input.kind === "csv" ? new TradeCsv(this.#options.symbols[0] ?? "") : null;
+    const venue = venueOf(input.venue ?? this.venue);
+    const reader = venue.reader();
     for await (const lines of readLines(this.#deps.files.readBytes(input.path), faults)) {
       for (const line of lines) {
         this.#counters["lines.total"]++;
-        const timeMs = csv === null ? this.#playLine(line, sink) : this.#playRow(csv, line, sink);
+        const timeMs = csv === null ? this.#playLine(venue, reader, line, sink) : this.#playRow(csv, line, sink);
         const wait = sink.backpressure?.() ?? (timeMs === null ? null : this.#pace(timeMs));
         if (wait !== null) await wait;
         if (this.#stopped) return;
@@ -184,7 +181,8 @@ export class ReplayFeed implements MarketFeed {
   #refuseNothing(): void {
     if (this.#counters["trades.total"] > 0) return;
     const names = this.#options.files.join(", ");
-    const others = this.#others.size > 0 ? `; it holds ${[...this.#others].join(", ")} of ${this.venue}` : "";
+    const { others: found } = this.#choice;
+    const others = found.length > 0 ? `; it holds ${found.join(", ")} of ${this.venue}` : "";
     throw new FabricError(
       "bad-data",
       `Cannot replay ${names}: found no trade of ${this.#options.symbols.slice(0, 10).join(", ")}${others}`,
@@ -204,102 +202,80 @@ export class ReplayFeed implements MarketFeed {
       return null;
     }
     if (!this.#believes(trade.timeMs, sink)) return null;
-    this.#noteTime(trade.timeMs, sink);
-    this.#counters["trades.total"]++;
-    sink.onTrade(trade);
+    this.#take(trade, sink);
     return trade.timeMs;
   }
 
   /** The line's event time, null where it has none. */
-  #playLine(line: string, sink: FeedSink): number | null {
-    const frame = readRecordedLine(this.#reader, line);
+  #playLine(venue: Venue, reader: VenueReader, line: string, sink: FeedSink): number | null {
+    const frame = readRecordedLine(reader, line);
     if (frame === null) {
       this.#counters["lines.bad.total"]++;
       return null;
     }
-    if (frame === "note") {
-      this.#counters["lines.other.total"]++;
-      return null;
+    if (frame !== "note" && frame.type === "trades") return this.#playTrades(frame, sink);
+    if (frame !== "note" && frame.type === "ack" && venue.repeatsLastTrade) {
+      for (const symbol of frame.symbols) if (!this.#repeats.has(symbol)) this.#repeats.set(symbol, true);
     }
-    const told = toldTime(frame);
-    if (told !== null && !this.#believes(told, sink)) return null;
-    switch (frame.type) {
-      case "trade":
-        return this.#playFrame(frame, sink);
-      case "omitted":
-        this.#noteTime(frame.timeMs, sink);
-        if (this.#isOurs(frame.symbol, frame)) {
-          this.#counters["omitted.total"]++;
-          sink.onOmitted?.(frame.symbol, frame.firstId, frame.lastId, frame.timeMs);
-        }
-        return frame.timeMs;
-      case "other":
-        this.#counters["lines.other.total"]++;
-        if (frame.eventTimeMs !== null) this.#tellTime(frame.eventTimeMs, sink);
-        return frame.eventTimeMs;
-      default:
-        this.#counters["lines.other.total"]++;
-        return null;
-    }
+    const timeMs = frame === "note" ? null : toldTime(frame);
+    if (timeMs !== null && !this.#believes(timeMs, sink)) return null;
+    this.#counters["lines.other.total"]++;
+    if (timeMs !== null) this.#time.tell(timeMs, sink);
+    return timeMs;
   }
 
-  #playFrame(frame: Frame & { readonly type: "trade" }, sink: FeedSink): number {
-    const { trade } = frame;
-    if (this.#isOurs(trade.symbol, frame)) {
-      this.#noteTime(trade.timeMs, sink);
-      this.#counters["trades.total"]++;
-      sink.onTrade(trade);
-    } else {
-      this.#tellTime(trade.timeMs, sink);
+  #playTrades(frame: TradesFrame, sink: FeedSink): number | null {
+    this.#counters["history.total"] += frame.history.length;
+    let timeMs: number | null = null;
+    for (const trade of frame.trades) timeMs = this.#playRecorded(trade, frame, sink) ?? timeMs;
+    for (const row of frame.omitted) {
+      if (!this.#believes(row.timeMs, sink)) continue;
+      timeMs = row.timeMs;
+      this.#time.note(timeMs, sink);
+      if (!this.#isOurs(row.symbol, sourceOf(frame, row.firstId))) continue;
+      this.#counters["omitted.total"]++;
+      if (row.firstId !== null && row.lastId !== null)
+        sink.onOmitted?.(row.symbol, row.firstId, row.lastId, row.timeMs);
     }
+    return timeMs;
+  }
+
+  #playRecorded(trade: VenueTrade, frame: TradesFrame, sink: FeedSink): number | null {
+    if (this.#repeats.get(trade.symbol)) {
+      this.#repeats.set(trade.symbol, false);
+      this.#counters["history.total"]++;
+      return null;
+    }
+    if (!this.#believes(trade.timeMs, sink)) return null;
+    if (this.#isOurs(trade.symbol, sourceOf(frame, trade.id))) this.#take(this.#numbered(trade), sink);
+    else this.#time.tell(trade.timeMs, sink);
     return trade.timeMs;
   }
 
-  /** One market a replay, one kind of stream a symbol: the others' ids count otherwise. */
-  #isOurs(symbol: string, frame: { readonly market: BinanceMarket; readonly aggregate: boolean }): boolean {
-    if (frame.market === this.venue && this.#symbols.has(symbol)) {
-      const aggregates = this.#aggregates.get(symbol);
-      if (aggregates === frame.aggregate) return true;
-      if (aggregates === undefined) {
-        this.#aggregates.set(symbol, frame.aggregate);
-        return true;
-      }
-    }
+  #take(trade: Trade, sink: FeedSink): void {
+    this.#time.note(trade.timeMs, sink);
+    this.#counters["trades.total"]++;
+    sink.onTrade(trade);
+  }
+
+  /** A trade without an id gets its place in the order of arrival. */
+  #numbered(trade: VenueTrade): Trade {
+    if (hasId(trade)) return trade;
+    const id = (this.#ordinals.get(trade.symbol) ?? 0) + 1;
+    this.#ordinals.set(trade.symbol, id);
+    return { ...trade, id };
+  }
+
+  #isOurs(symbol: string, source: RowSource): boolean {
+    if (this.#choice.takes(symbol, source)) return true;
     this.#counters["symbols.other.total"]++;
-    if (this.#others.size < MAX_OTHERS) this.#others.add(symbol);
     return false;
   }
 
-  #tellTime(timeMs: number, sink: FeedSink): void {
-    this.#noteTime(timeMs, sink);
-    sink.onTime?.(this.#options.symbols, timeMs);
-  }
-
-  /** Keeps the recording's time; between two files that do not follow each other nobody listened. */
-  #noteTime(timeMs: number, sink: FeedSink): void {
-    if (this.#fileStarts) {
-      this.#fileStarts = false;
-      if (this.#timeMs !== null && Math.abs(timeMs - this.#timeMs) > MAX_JUMP_MS) {
-        sink.onInterrupted(this.#options.symbols, "the next file begins at another time");
-        sink.onConnected(this.#options.symbols);
-      }
-    }
-    if (this.#timeMs === null || timeMs > this.#timeMs) this.#timeMs = timeMs;
-  }
-
-  /** False for a message far ahead of all before it, which counts as a bad line. */
   #believes(timeMs: number, sink: FeedSink): boolean {
-    const isAhead = this.#timeMs !== null && !this.#fileStarts && timeMs > this.#timeMs + MAX_SILENCE_MS;
-    const agrees = this.#aheadMs !== null && Math.abs(timeMs - this.#aheadMs) <= MAX_SILENCE_MS;
-    this.#aheadMs = isAhead ? timeMs : null;
-    if (!isAhead) return true;
-    if (!agrees) {
-      this.#counters["lines.bad.total"]++;
-      return false;
-    }
-    sink.onInterrupted(this.#options.symbols, "the recording goes on at another time");
-    sink.onConnected(this.#options.symbols);
-    return true;
+    if (this.#time.believes(timeMs, sink)) return true;
+    this.#counters["lines.bad.total"]++;
+    return false;
   }
 
   #pace(timeMs: number): Promise<void> | null {
@@ -324,9 +300,21 @@ export class ReplayFeed implements MarketFeed {
   }
 }
 
-/** The event time of a recorded message, null where it has none. */
-function toldTime(frame: Frame): number | null {
-  if (frame.type === "trade") return frame.trade.timeMs;
-  if (frame.type === "omitted") return frame.timeMs;
-  return frame.type === "other" ? frame.eventTimeMs : null;
+function hasId(trade: VenueTrade): trade is Trade {
+  return trade.id !== null;
+}
+
+function sourceOf({ venue, stream }: TradesFrame, id: number | null): RowSource {
+  return { venue, stream, idsCount: id !== null };
+}
+
+function venueOf(id: VenueId): Venue {
+  const venue = VENUES.find((one) => one.id === id);
+  assert(venue !== undefined, `${id} is a venue`);
+  return venue;
+}
+
+/** The event time of a recorded message that is no trade, null where it has none. */
+function toldTime(frame: VenueFrame): number | null {
+  return frame.type === "other" || frame.type === "heartbeat" ? frame.eventTimeMs : null;
 }

@@ -1,0 +1,307 @@
+import { isPlausible } from "../binance/frame.ts";
+import { TextScanner } from "../text-scanner.ts";
+import type { OmittedRow, Venue, VenueFrame, VenueLimits, VenueReader, VenueRule, VenueTrade } from "./contract.ts";
+import {
+  batched,
+  decimalIn,
+  isObject,
+  isoMs,
+  isoTimeIn,
+  isZero,
+  type Json,
+  klinesOf,
+  malformed,
+  other,
+  parseJson,
+  plain,
+  splitPair,
+  symbolIn,
+  wholeIn,
+} from "./fields.ts";
+
+const STREAMS = "docs.cdp.coinbase.com, Advanced Trade API, WebSocket (market_trades, heartbeats, rate limits)";
+const EXCHANGE = "docs.cdp.coinbase.com, Exchange API, WebSocket channels (match)";
+const REST = "docs.cdp.coinbase.com, Exchange API, Get product candles";
+const RECORDED = "seen in recordings";
+
+const RULES: readonly VenueRule[] = [
+  { rule: "symbol", value: "BTC-USD: base, dash, quote", source: STREAMS },
+  {
+    rule: "trades",
+    value: "Advanced Trade's market_trades, gathered over 250 ms, newest first; the older match is read, too",
+    source: `${STREAMS}; ${EXCHANGE}`,
+  },
+  { rule: "trade ids", value: "count on per product", source: `${RECORDED} (match); market_trades: assumed the same` },
+  { rule: "sequence", value: "sequence_num counts a connection's messages; not checked yet", source: STREAMS },
+  {
+    rule: "taker side",
+    value: "side is the maker's: the taker is the other one",
+    source: `${EXCHANGE}; market_trades: as in public clients`,
+  },
+  { rule: "left out", value: "zero price or size; last_match and snapshots are history", source: `own; ${RECORDED}` },
+  { rule: "symbols per request", value: "100", source: "own" },
+  { rule: "messages to the venue", value: "8 a second per IP, unauthenticated", source: STREAMS },
+  { rule: "first message", value: "a subscription within 5 s, else disconnected", source: STREAMS },
+  {
+    rule: "ping",
+    value: "subscribe to heartbeats: one a second; without updates a channel closes in 60 to 90 s",
+    source: STREAMS,
+  },
+  { rule: "forced close", value: "none announced", source: STREAMS },
+  {
+    rule: "refused subscription",
+    value: "type error; its reason names the product; the whole request is refused",
+    source: `${EXCHANGE}; public bug reports`,
+  },
+  {
+    rule: "klines",
+    value: "/products/{id}/candles, granularity 60, 300 a page, newest first; no quote volume, no count",
+    source: REST,
+  },
+  { rule: "empty minutes", value: "absent", source: REST },
+  {
+    rule: "rate limit",
+    value: "10 requests a second per IP; 429",
+    source: "docs.cdp.coinbase.com, Exchange API, rate limits",
+  },
+];
+
+const LIMITS: VenueLimits = {
+  symbolsPerConnection: null,
+  symbolsPerRequest: 100,
+  requestCharacters: 8000,
+  messagesPerSecond: 8,
+};
+
+export const COINBASE: Venue = {
+  id: "coinbase",
+  title: "Coinbase",
+  streamUrl: "wss://advanced-trade-ws.coinbase.com",
+  tradeIds: "count",
+  limits: LIMITS,
+  ping: { from: "client", everyMs: 30_000, text: null },
+  closesAfterMs: null,
+  repeatsLastTrade: false,
+  emptyMinutes: "absent",
+  rules: RULES,
+  reader: () => new CoinbaseReader(),
+  assetsOf: (symbol) => splitPair(symbol, "-"),
+  symbolOf: ({ base, quote }) => `${base}-${quote}`,
+  subscribe: (symbols) => {
+    const trades = batched(symbols, LIMITS, false, (some) =>
+      JSON.stringify({ type: "subscribe", product_ids: some, channel: "market_trades" }),
+    );
+    const beat = JSON.stringify({ type: "subscribe", channel: "heartbeats" });
+    return trades.length === 0 ? [] : [...trades, { text: beat, symbols: [], requestId: null }];
+  },
+  klineUrl: (symbol, from, to) =>
+    `https://api.exchange.coinbase.com/products/${encodeURIComponent(symbol)}/candles?granularity=60` +
+    `&start=${from / 1000}&end=${to / 1000}`,
+  klines: (symbol, body, venueTimeMs) =>
+    klinesOf(symbol, parseJson(body), venueTimeMs, ([time, low, high, open, close, volume]) => {
+      const seconds = wholeIn(time);
+      return { openTime: seconds === null ? null : seconds * 1000, open, high, low, close, volume };
+    }),
+};
+
+const NONE: readonly never[] = [];
+
+/** Both of Coinbase's feeds; the order of fields of `match` and of `market_trades` is scanned, all else goes through JSON.parse. */
+class CoinbaseReader extends TextScanner implements VenueReader {
+  read(text: string, from = 0): VenueFrame {
+    this.begin(text, from);
+    const scanned = text.charCodeAt(from + 2) === 116 ? this.#match() : this.#marketTrades();
+    return scanned ?? parseFrame(from === 0 ? text : text.slice(from));
+  }
+
+  #match(): VenueFrame | null {
+    this.literal('{"type":"match","trade_id":');
+    const id = this.number();
+    this.literal(',"maker_order_id":"');
+    this.word();
+    this.literal('","taker_order_id":"');
+    this.word();
+    this.literal('","side":"');
+    if (!this.ok) return null;
+    const buyerIsMaker = this.optional("buy");
+    if (!buyerIsMaker) this.literal("sell");
+    this.literal('","size":"');
+    const quantity = this.decimal();
+    this.literal('","price":"');
+    const price = this.decimal();
+    this.literal('","product_id":"');
+    const symbol = this.pairSymbol();
+    this.literal('","sequence":');
+    this.number();
+    this.literal(',"time":"');
+    const timeMs = this.#time();
+    this.literal('"}');
+    if (!this.ok || this.at !== this.text.length || !isPlausible(timeMs)) return null;
+    return tradesFrame("match", [{ symbol, id, price, quantity, timeMs, buyerIsMaker }], NONE, NONE);
+  }
+
+  #marketTrades(): VenueFrame | null {
+    this.literal('{"channel":"market_trades","client_id":"');
+    this.word();
+    this.literal('","timestamp":"');
+    this.#time();
+    this.literal('","sequence_num":');
+    this.number();
+    this.literal(',"events":[{"type":"update","trades":[');
+    const trades: VenueTrade[] = [];
+    while (this.ok) {
+      const trade = this.#row();
+      if (!this.ok || !isPlausible(trade.timeMs)) return null;
+      trades.push(trade);
+      if (!this.optional(",")) break;
+    }
+    this.literal("]}]}");
+    if (!this.ok || this.at !== this.text.length) return null;
+    return tradesFrame("market_trades", oldestFirst(trades), NONE, NONE);
+  }
+
+  #row(): VenueTrade {
+    this.literal('{"product_id":"');
+    const symbol = this.pairSymbol();
+    this.literal('","trade_id":"');
+    const id = this.number();
+    this.literal('","price":"');
+    const price = this.decimal();
+    this.literal('","size":"');
+    const quantity = this.decimal();
+    this.literal('","time":"');
+    const timeMs = this.#time();
+    this.literal('","side":"');
+    const buyerIsMaker = this.optional("BUY");
+    if (!buyerIsMaker) this.literal("SELL");
+    this.literal('"}');
+    return { symbol, id, price, quantity, timeMs, buyerIsMaker };
+  }
+
+  /** An RFC 3339 time up to the quote. */
+  #time(): number {
+    const end = this.text.indexOf('"', this.at + 19);
+    const timeMs = end < 0 || end > this.at + 40 ? Number.NaN : isoMs(this.text, this.at, end);
+    if (Number.isNaN(timeMs)) this.ok = false;
+    else this.at = end;
+    return timeMs;
+  }
+}
+
+function parseFrame(text: string): VenueFrame {
+  const value = parseJson(text);
+  if (value === undefined) return malformed("not JSON");
+  if (!isObject(value)) return malformed("not an object");
+  if (typeof value.channel === "string") return advanced(value.channel, value);
+  if (typeof value.type === "string") return exchange(value.type, value);
+  // Recorders keep order book snapshots, which are of REST, among the frames.
+  if ("bids" in value && "asks" in value) return other("book");
+  return malformed("neither a channel nor a type");
+}
+
+function exchange(type: string, value: Json): VenueFrame {
+  switch (type) {
+    case "match":
+    case "last_match": {
+      const row = rowOf(value, false);
+      if ("type" in row) return row;
+      if ("reason" in row) return tradesFrame("match", NONE, NONE, [row]);
+      return type === "match" ? tradesFrame("match", [row], NONE, NONE) : tradesFrame("match", NONE, [row], NONE);
+    }
+    case "subscriptions":
+      return { type: "ack", symbols: subscribed(value.channels), requestId: null };
+    case "error":
+      return refusal(value);
+    case "heartbeat":
+      return { type: "heartbeat", eventTimeMs: isoTimeIn(value.time) };
+    case "ticker":
+      // Its time is the last trade's, which may have been long ago.
+      return other(type);
+    default:
+      return other(type, isoTimeIn(value.time));
+  }
+}
+
+function advanced(channel: string, value: Json): VenueFrame {
+  const eventTimeMs = isoTimeIn(value.timestamp);
+  const events = Array.isArray(value.events) ? (value.events as unknown[]) : [];
+  if (value.type === "error") return refusal(value);
+  if (channel === "heartbeats") return { type: "heartbeat", eventTimeMs };
+  if (channel === "subscriptions") {
+    const told = isObject(events[0]) && isObject(events[0].subscriptions) ? events[0].subscriptions.market_trades : [];
+    return { type: "ack", symbols: symbolsIn(told), requestId: null };
+  }
+  if (channel !== "market_trades") return other(channel, eventTimeMs);
+  const trades: VenueTrade[] = [];
+  const history: VenueTrade[] = [];
+  const omitted: OmittedRow[] = [];
+  for (const event of events) {
+    if (!isObject(event) || !Array.isArray(event.trades)) return malformed("an event without a list of trades");
+    for (const item of event.trades as unknown[]) {
+      const row = isObject(item) ? rowOf(item, true) : malformed("a trade is no object");
+      if ("type" in row) return row;
+      if ("reason" in row) omitted.push(row);
+      else (event.type === "snapshot" ? history : trades).push(row);
+    }
+  }
+  if (events.length === 0) return malformed("market_trades without events");
+  return tradesFrame("market_trades", oldestFirst(trades), oldestFirst(history), omitted);
+}
+
+function rowOf(row: Json, upper: boolean): VenueTrade | OmittedRow | (VenueFrame & { readonly type: "malformed" }) {
+  const symbol = symbolIn(row.product_id);
+  if (symbol === null) return malformed("product_id is not a symbol");
+  const id = upper ? wholeIn(row.trade_id) : typeof row.trade_id === "number" ? wholeIn(row.trade_id) : null;
+  const price = decimalIn(row.price);
+  const quantity = decimalIn(row.size);
+  const timeMs = isoTimeIn(row.time);
+  const side = row.side;
+  if (id === null) return malformed("trade_id is not a whole number", symbol);
+  if (price === null || quantity === null) return malformed("price or size is not a decimal", symbol);
+  if (timeMs === null) return malformed("time is not a time", symbol);
+  if (side !== (upper ? "BUY" : "buy") && side !== (upper ? "SELL" : "sell"))
+    return malformed("side is neither", symbol);
+  if (isZero(price) || isZero(quantity))
+    return { symbol, firstId: id, lastId: id, timeMs, reason: "zero price or quantity" };
+  return { symbol, id, price, quantity, timeMs, buyerIsMaker: side === "buy" || side === "BUY" };
+}
+
+function refusal(value: Json): VenueFrame {
+  const message = plain(value.message) ?? "no reason given";
+  const reason = plain(value.reason);
+  const named = /^(\S+) is not a valid product/.exec(reason ?? "")?.[1];
+  const symbol = symbolIn(named);
+  return {
+    type: "rejected",
+    symbols: symbol === null ? [] : [symbol],
+    requestId: null,
+    reason: reason === null ? message : `${message}: ${reason}`,
+  };
+}
+
+/** The products of `matches` in an answer of the older feed. */
+function subscribed(channels: unknown): readonly string[] {
+  if (!Array.isArray(channels)) return [];
+  const matches = (channels as unknown[]).find((channel) => isObject(channel) && channel.name === "matches");
+  return isObject(matches) ? symbolsIn(matches.product_ids) : [];
+}
+
+function symbolsIn(list: unknown): readonly string[] {
+  return Array.isArray(list) ? (list as unknown[]).map(symbolIn).filter((symbol) => symbol !== null) : [];
+}
+
+/** The venue sends the newest first. */
+function oldestFirst(trades: VenueTrade[]): readonly VenueTrade[] {
+  const first = trades[0];
+  const last = trades.at(-1);
+  return first && last && (first.id ?? 0) > (last.id ?? 0) ? trades.reverse() : trades;
+}
+
+function tradesFrame(
+  stream: string,
+  trades: readonly VenueTrade[],
+  history: readonly VenueTrade[],
+  omitted: readonly OmittedRow[],
+): VenueFrame {
+  return { type: "trades", venue: "coinbase", stream, trades, history, omitted };
+}

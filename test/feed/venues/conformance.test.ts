@@ -1,0 +1,128 @@
+import { describe, expect, test } from "bun:test";
+import { isSymbol } from "../../../src/core/symbol.ts";
+import { MINUTE_MS } from "../../../src/core/time.ts";
+import { refusedSymbols } from "../../../src/feed/venues/contract.ts";
+import { VENUES } from "../../../src/feed/venues/venues.ts";
+import { DOCUMENTED, MINUTE } from "./documented.ts";
+
+const RULES = [
+  "symbol",
+  "trades",
+  "trade ids",
+  "taker side",
+  "left out",
+  "ping",
+  "forced close",
+  "refused subscription",
+];
+
+// One suite, the same titles, for every venue.
+for (const venue of VENUES) {
+  const documented = DOCUMENTED[venue.id];
+  const read = (text: string) => venue.reader().read(text);
+
+  describe(`Venue ${venue.id}`, () => {
+    test("an asset pair has one symbol, upper case, and comes back from it", () => {
+      const { pair, symbol } = documented;
+      expect(venue.symbolOf(pair)).toBe(symbol);
+      expect(isSymbol(symbol)).toBe(true);
+      for (const base of ["BTC", "ETH", "1000SATS", "DOGE", "USDC"]) {
+        for (const quote of ["USDT", "EUR", "BTC", "USD"]) {
+          if (base === quote) continue;
+          expect(venue.assetsOf(venue.symbolOf({ base, quote }))).toEqual({ base, quote });
+        }
+      }
+    });
+
+    test("subscriptions name every symbol once, in order, within the venue's limits", () => {
+      const symbols = Array.from({ length: 1200 }, (_, at) => venue.symbolOf({ base: `COIN${at}`, quote: "USDT" }));
+      const requests = venue.subscribe(symbols);
+      expect(requests.flatMap((request) => request.symbols)).toEqual(symbols);
+      for (const { text, symbols: some } of requests) {
+        expect(some.length).toBeLessThanOrEqual(venue.limits.symbolsPerRequest);
+        expect(text.length).toBeLessThanOrEqual(venue.limits.requestCharacters);
+        for (const symbol of some) expect(text.toUpperCase()).toContain(symbol);
+        expect(() => JSON.parse(text)).not.toThrow();
+      }
+      const ids = requests.map((request) => request.requestId).filter((id) => id !== null);
+      expect(new Set(ids).size).toBe(ids.length);
+      expect(venue.subscribe([])).toEqual([]);
+    });
+
+    test("a documented trade frame is read in full, scanned or not, wherever it stands in a line", () => {
+      for (const { text, stream, read: trades } of documented.trades) {
+        const frame = { type: "trades", venue: venue.id, stream, trades, history: [], omitted: [] };
+        expect(read(text)).toEqual(frame as never);
+        expect(venue.reader().read(`1735689661.5: ${text}`, 14)).toEqual(frame as never);
+        // A blank that JSON does not mind keeps the scanner out.
+        expect(read(` ${text}`)).toEqual(frame as never);
+      }
+    });
+
+    test("an acknowledged subscription is an ack", () => {
+      const [request] = venue.subscribe([documented.symbol]);
+      const frame = read(documented.ack);
+      expect(frame.type).toBe("ack");
+      if (frame.type !== "ack") return;
+      expect(frame.symbols.includes(documented.symbol) || frame.requestId === request?.requestId).toBe(true);
+    });
+
+    test("a rejected subscription names the symbol", () => {
+      const frame = read(documented.rejected);
+      expect(frame.type).toBe("rejected");
+      if (frame.type !== "rejected") return;
+      expect(refusedSymbols(frame, venue.subscribe([documented.symbol]))).toEqual([documented.symbol]);
+      expect(frame.reason.length).toBeGreaterThan(5);
+      expect(refusedSymbols({ type: "rejected", symbols: [], requestId: null, reason: "" }, [])).toEqual([]);
+    });
+
+    test("a heartbeat is no trade, nor is what else the venue sends", () => {
+      for (const text of documented.heartbeats) expect(read(text).type).toBe("heartbeat");
+      for (const text of documented.others) expect(read(text).type).toBe("other");
+      if (documented.closing !== null) expect(read(documented.closing).type).toBe("closing");
+    });
+
+    test("a row without a quantity is left out, with its reason", () => {
+      const frame = read(documented.zero);
+      expect(frame).toMatchObject({ type: "trades", trades: [], history: [] });
+      if (frame.type !== "trades") return;
+      expect(frame.omitted).toMatchObject([{ symbol: documented.symbol, timeMs: MINUTE + 61_123 }]);
+      expect(frame.omitted[0]?.reason).toContain("quantity");
+      expect(frame.omitted[0]?.firstId).toBe(documented.trades[0]?.read[0]?.id as number);
+    });
+
+    test("what cannot be read is malformed with a reason, never an error", () => {
+      const sound = documented.trades[0]?.text ?? "";
+      const deep = "[".repeat(50_000);
+      const broken = [sound.slice(0, -1), `${sound}x`, sound.replace("100.50", "-1"), sound.replace("100.50", "1e")];
+      for (const text of ["", "{", "7", "null", '"x"', "{}", deep, deep + "]".repeat(50_000), ...broken]) {
+        const frame = read(text);
+        expect(frame.type).toBe("malformed");
+        if (frame.type === "malformed") expect(frame.reason).not.toBe("");
+      }
+    });
+
+    test("klines are read oldest first, and only those that are final", () => {
+      const klines = venue.klines(documented.symbol, documented.klines, MINUTE + 150_000);
+      expect(klines.map(({ candle }) => candle.openTime)).toEqual([MINUTE, MINUTE + MINUTE_MS]);
+      const { volume, quoteVolume, trades } = documented.kline;
+      const [first] = klines;
+      expect(first?.candle).toMatchObject({
+        symbol: documented.symbol,
+        ...{ open: 100, high: 102, low: 99, close: 101, volume },
+        ...{ quoteVolume: quoteVolume ?? 0, trades: trades ?? 0, provenance: "backfilled" },
+      });
+      expect(first?.untold.includes("quoteVolume")).toBe(quoteVolume === null);
+      expect(first?.untold.includes("trades")).toBe(trades === null);
+      expect(() => venue.klines(documented.symbol, "{}", MINUTE)).toThrow(/Cannot read the klines of/);
+      const url = new URL(venue.klineUrl(documented.symbol, MINUTE, MINUTE + MINUTE_MS));
+      expect(url.protocol).toBe("https:");
+    });
+
+    test("every rule names its source", () => {
+      const names = venue.rules.map(({ rule }) => rule);
+      for (const name of [...RULES, "klines", "empty minutes", "rate limit"]) expect(names).toContain(name);
+      for (const { value, source } of venue.rules) expect(value !== "" && source !== "").toBe(true);
+    });
+  });
+}

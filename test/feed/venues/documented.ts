@@ -1,0 +1,229 @@
+import type { VenueId, VenueTrade } from "../../../src/feed/venues/contract.ts";
+
+/** What a venue's documents (or public recordings) show, written anew with figures of our own. */
+export interface Documented {
+  readonly pair: { readonly base: string; readonly quote: string };
+  readonly symbol: string;
+  /** Frames of live trades and what they must be read as; the first one is in the order of fields that is scanned. */
+  readonly trades: readonly { readonly text: string; readonly stream: string; readonly read: readonly VenueTrade[] }[];
+  /** A frame whose row has no quantity. */
+  readonly zero: string;
+  readonly ack: string;
+  readonly rejected: string;
+  readonly heartbeats: readonly string[];
+  readonly closing: string | null;
+  readonly others: readonly string[];
+  /** Three minutes from MINUTE on, of which the last still runs at MINUTE + 150 s. */
+  readonly klines: string;
+  /** What the venue's first kline must be read as. */
+  readonly kline: { readonly volume: number; readonly quoteVolume: number | null; readonly trades: number | null };
+}
+
+export const MINUTE = 1_735_689_600_000;
+const AT = MINUTE + 61_123;
+const ISO = "2025-01-01T00:01:01.123987Z";
+
+const trade = (symbol: string, id: number | null, more: Partial<VenueTrade> = {}): VenueTrade => ({
+  symbol,
+  id,
+  price: "100.50",
+  quantity: "0.25000000",
+  timeMs: AT,
+  buyerIsMaker: false,
+  ...more,
+});
+
+const spot = `{"stream":"btcusdt@trade","data":{"e":"trade","E":${AT + 1},"s":"BTCUSDT","t":71,"p":"100.50","q":"0.25000000","T":${AT},"m":false,"M":true}}`;
+const usdm = `{"stream":"btcusdt@trade","data":{"e":"trade","E":${AT + 1},"T":${AT},"s":"BTCUSDT","t":71,"p":"100.50","q":"0.25000000","X":"MARKET","m":false}}`;
+const aggregate = (order: string) =>
+  `{"stream":"btcusdt@aggTrade","data":{"e":"aggTrade","E":${AT + 1},${order},"p":"100.50","q":"0.25000000","f":71,"l":73,"T":${AT},"m":false`;
+const binanceKlines = JSON.stringify(
+  [0, 1, 2].map((at) => {
+    const open = MINUTE + at * 60_000;
+    return [open, "100", "102", "99", "101", "2.5", open + 59_999, "252.5", 7, "1.5", "150", "0"];
+  }),
+);
+
+const binance = {
+  pair: { base: "BTC", quote: "USDT" },
+  symbol: "BTCUSDT",
+  ack: '{"result":null,"id":1}',
+  rejected: '{"error":{"code":2,"msg":"Invalid request: unknown stream"},"id":1}',
+  heartbeats: [],
+  others: [
+    `{"stream":"btcusdt@bookTicker","data":{"u":1,"s":"BTCUSDT","b":"1","B":"1","a":"1","A":"1"}}`,
+    `{"stream":"btcusdt@depth","data":{"e":"depthUpdate","E":${AT},"s":"BTCUSDT","U":1,"u":2,"b":[],"a":[]}}`,
+  ],
+  klines: binanceKlines,
+  kline: { volume: 2.5, quoteVolume: 252.5, trades: 7 },
+};
+
+const match = (more: string, type = "match") =>
+  `{"type":"${type}","trade_id":71,"maker_order_id":"ac928c66-ca53-498f-9c13-a110027a60e8","taker_order_id":"132fb6ae-456b-4654-b4e0-d681ac05cea1",` +
+  `"side":"sell","size":"${more}","price":"100.50","product_id":"BTC-USD","sequence":50,"time":"${ISO}"}`;
+const marketTrades = (rows: string, type = "update") =>
+  `{"channel":"market_trades","client_id":"","timestamp":"2025-01-01T00:01:01.3001Z","sequence_num":3,"events":[{"type":"${type}","trades":[${rows}]}]}`;
+const marketRow = (id: number, side: string) =>
+  `{"product_id":"BTC-USD","trade_id":"${id}","price":"100.50","size":"0.25000000","time":"${ISO}","side":"${side}"}`;
+
+const v2 = (qty: string, type = "update") =>
+  `{"channel":"trade","type":"${type}","data":[{"symbol":"BTC/USD","side":"buy","price":100.50,"qty":${qty},"ord_type":"market","trade_id":71,"timestamp":"${ISO}"}]}`;
+
+const bybit = (row: string, head = `"type":"snapshot","ts":${AT + 1}`) =>
+  `{"topic":"publicTrade.BTCUSDT",${head},"data":[${row}]}`;
+const bybitLinear = (qty: string, side = "Buy", block = "false") =>
+  `{"T":${AT},"s":"BTCUSDT","S":"${side}","v":"${qty}","p":"100.50","L":"PlusTick","i":"20f43950-d8dd-5b31-9112-a178eb6023af","BT":${block},"RPI":false,"seq":9}`;
+const bybitSpot = `{"i":"2290000000061664327","T":${AT},"p":"100.50","v":"0.25000000","S":"Sell","seq":111,"s":"BTCUSDT","BT":false,"RPI":false}`;
+
+const okx = (channel: string, size: string, more = "") =>
+  `{"arg":{"channel":"${channel}","instId":"BTC-USDT"},"data":[{"instId":"BTC-USDT","tradeId":"71","px":"100.50","sz":"${size}","side":"buy","ts":"${AT}"${more}}]}`;
+
+export const DOCUMENTED: Readonly<Record<VenueId, Documented>> = {
+  "binance-spot": {
+    ...binance,
+    trades: [
+      { text: spot, stream: "trade", read: [trade("BTCUSDT", 71)] },
+      {
+        text: `${aggregate('"s":"BTCUSDT","a":5')},"M":true}}`,
+        stream: "aggTrade",
+        read: [trade("BTCUSDT", 71, { lastId: 73 })],
+      },
+    ],
+    zero: spot.replace("0.25000000", "0.00000000"),
+    closing: `{"e":"serverShutdown","E":${AT}}`,
+  },
+  "binance-usdm": {
+    ...binance,
+    trades: [
+      { text: usdm, stream: "trade", read: [trade("BTCUSDT", 71)] },
+      {
+        text: `${aggregate('"a":5,"s":"BTCUSDT"')}}}`,
+        stream: "aggTrade",
+        read: [trade("BTCUSDT", 71, { lastId: 73 })],
+      },
+    ],
+    zero: usdm.replace("0.25000000", "0"),
+    closing: null,
+  },
+  coinbase: {
+    pair: { base: "BTC", quote: "USD" },
+    symbol: "BTC-USD",
+    trades: [
+      { text: match("0.25000000"), stream: "match", read: [trade("BTC-USD", 71)] },
+      {
+        text: marketTrades(`${marketRow(72, "BUY")},${marketRow(71, "SELL")}`),
+        stream: "market_trades",
+        read: [trade("BTC-USD", 71), trade("BTC-USD", 72, { buyerIsMaker: true })],
+      },
+    ],
+    zero: match("0.00"),
+    ack: `{"channel":"subscriptions","client_id":"","timestamp":"${ISO}","sequence_num":1,"events":[{"subscriptions":{"market_trades":["BTC-USD"]}}]}`,
+    rejected: '{"type":"error","message":"Failed to subscribe","reason":"BTC-USD is not a valid product"}',
+    heartbeats: [
+      `{"channel":"heartbeats","client_id":"","timestamp":"${ISO}","sequence_num":2,"events":[{"current_time":"2025-01-01 00:01:01","heartbeat_counter":1}]}`,
+      `{"type":"heartbeat","sequence":90,"last_trade_id":20,"product_id":"BTC-USD","time":"${ISO}"}`,
+    ],
+    closing: null,
+    others: [
+      match("0.25", "open"),
+      `{"channel":"l2_data","client_id":"","timestamp":"${ISO}","sequence_num":0,"events":[{"type":"snapshot","product_id":"BTC-USD","updates":[]}]}`,
+    ],
+    klines: JSON.stringify([2, 1, 0].map((at) => [MINUTE / 1000 + at * 60, 99, 102, 100, 101, 2.5])),
+    kline: { volume: 2.5, quoteVolume: null, trades: null },
+  },
+  kraken: {
+    pair: { base: "BTC", quote: "USD" },
+    symbol: "BTC/USD",
+    trades: [
+      { text: v2("0.25000000"), stream: "v2", read: [trade("BTC/USD", 71)] },
+      {
+        text: `[337,[["100.50","0.25000000","${(AT / 1000).toFixed(3)}456","b","m",""]],"trade","XBT/USD"]`,
+        stream: "v1",
+        read: [trade("BTC/USD", null)],
+      },
+    ],
+    zero: v2("0.00000000"),
+    ack: `{"method":"subscribe","req_id":1,"result":{"channel":"trade","snapshot":false,"symbol":"BTC/USD"},"success":true,"time_in":"${ISO}","time_out":"${ISO}"}`,
+    rejected: `{"error":"Currency pair not supported BTC/USD","method":"subscribe","req_id":1,"success":false,"symbol":"BTC/USD","time_in":"${ISO}","time_out":"${ISO}"}`,
+    heartbeats: ['{"channel":"heartbeat"}', '{"event":"heartbeat"}', '{"method":"pong","req_id":1}'],
+    closing: null,
+    others: [
+      '{"channel":"status","type":"update","data":[{"system":"online","version":"2.0.0"}]}',
+      '[0,{"as":[],"bs":[]},"book-100","XBT/USD"]',
+    ],
+    klines: JSON.stringify({
+      error: [],
+      result: {
+        XXBTZUSD: [0, 1, 2].map((at) => [MINUTE / 1000 + at * 60, "100", "102", "99", "101", "101", "2.5", 7]),
+        last: MINUTE / 1000 + 60,
+      },
+    }),
+    kline: { volume: 2.5, quoteVolume: 252.5, trades: 7 },
+  },
+  bybit: {
+    pair: { base: "BTC", quote: "USDT" },
+    symbol: "BTCUSDT",
+    trades: [
+      {
+        text: bybit(`${bybitLinear("0.25000000")},${bybitLinear("0.25000000", "Sell")}`),
+        stream: "publicTrade",
+        read: [trade("BTCUSDT", null), trade("BTCUSDT", null, { buyerIsMaker: true })],
+      },
+      {
+        text: bybit(bybitSpot, `"ts":${AT + 1},"type":"snapshot"`),
+        stream: "publicTrade",
+        read: [trade("BTCUSDT", null, { buyerIsMaker: true })],
+      },
+    ],
+    zero: bybit(bybitLinear("0")),
+    ack: '{"success":true,"ret_msg":"subscribe","conn_id":"d5phu6rboasumi7uds7g","req_id":"1","op":"subscribe"}',
+    rejected:
+      '{"success":false,"ret_msg":"error:handler not found,topic:publicTrade.BTCUSDT","conn_id":"da7","req_id":"1","op":"subscribe"}',
+    heartbeats: ['{"success":true,"ret_msg":"pong","conn_id":"d5p","req_id":"","op":"ping"}'],
+    closing: null,
+    others: [
+      `{"topic":"orderbook.1.BTCUSDT","type":"delta","ts":${AT},"data":{"s":"BTCUSDT","b":[],"a":[],"u":1,"seq":2}}`,
+    ],
+    klines: JSON.stringify({
+      retCode: 0,
+      retMsg: "OK",
+      result: {
+        category: "spot",
+        symbol: "BTCUSDT",
+        list: [2, 1, 0].map((at) => [`${MINUTE + at * 60_000}`, "100", "102", "99", "101", "2.5", "252.5"]),
+      },
+    }),
+    kline: { volume: 2.5, quoteVolume: 252.5, trades: null },
+  },
+  okx: {
+    pair: { base: "BTC", quote: "USDT" },
+    symbol: "BTC-USDT",
+    trades: [
+      { text: okx("trades-all", "0.25000000", ',"source":"0"'), stream: "trades-all", read: [trade("BTC-USDT", 71)] },
+      {
+        text: okx("trades", "0.25000000", ',"count":"3","source":"0","seqId":12'),
+        stream: "trades",
+        read: [trade("BTC-USDT", 69, { lastId: 71 })],
+      },
+    ],
+    zero: okx("trades", "0"),
+    ack: '{"event":"subscribe","arg":{"channel":"trades-all","instId":"BTC-USDT"},"connId":"a4d3ae55"}',
+    rejected:
+      '{"event":"error","code":"60018","msg":"Wrong URL or channel:trades-all,instId:BTC-USDT doesn\'t exist. Please use the correct URL","connId":"a4d3ae55"}',
+    heartbeats: ["pong"],
+    closing:
+      '{"event":"notice","code":"64008","msg":"The connection will soon be closed for a service upgrade. Please reconnect.","connId":"a4d3ae55"}',
+    others: [
+      `{"arg":{"channel":"tickers","instId":"BTC-USDT"},"data":[{"instId":"BTC-USDT","last":"1","ts":"${AT}"}]}`,
+    ],
+    klines: JSON.stringify({
+      code: "0",
+      msg: "",
+      data: [2, 1, 0].map((at) => [
+        ...[`${MINUTE + at * 60_000}`, "100", "102", "99", "101", "2.5", "252.5", "252.5"],
+        at === 2 ? "0" : "1",
+      ]),
+    }),
+    kline: { volume: 2.5, quoteVolume: 252.5, trades: null },
+  },
+};
