@@ -36,7 +36,9 @@ function many(texts: readonly string[]): readonly string[] {
   const out: string[] = [];
   for (let at = 0; at < FRAMES; at++) {
     const digits = String(100 + (Math.floor(at / texts.length) % 900));
-    const text = (texts[at % texts.length] ?? "").replace(/\d{3}(?=[",}])/g, (found) => (texts.length > FRAMES / 4 ? found : digits));
+    const text = (texts[at % texts.length] ?? "").replace(/\d{3}(?=[",}])/g, (found) =>
+      texts.length > FRAMES / 4 ? found : digits,
+    );
     out.push(Buffer.from(text).toString());
   }
   return out;
@@ -53,9 +55,24 @@ const captured = (venue: VenueId, file: string) =>
 const documented = (venue: VenueId, at: number) => [DOCUMENTED[venue].trades[at]?.text ?? ""];
 
 const inputs: readonly Input[] = [
-  { venue: "binance-spot", name: "trade", recorded: true, texts: recordedLines(`${SPOT}/spot_btcusdt.trades.ws.txt.gz`) },
-  { venue: "binance-usdm", name: "trade", recorded: true, texts: recordedLines(`${USDM}/usdm_btcusdt.trades.ws.txt.gz`) },
-  { venue: "binance-usdm", name: "aggTrade", recorded: true, texts: captured("binance-usdm", "BINANCE_FUTURES.ws.1.0") },
+  {
+    venue: "binance-spot",
+    name: "trade",
+    recorded: true,
+    texts: recordedLines(`${SPOT}/spot_btcusdt.trades.ws.txt.gz`),
+  },
+  {
+    venue: "binance-usdm",
+    name: "trade",
+    recorded: true,
+    texts: recordedLines(`${USDM}/usdm_btcusdt.trades.ws.txt.gz`),
+  },
+  {
+    venue: "binance-usdm",
+    name: "aggTrade",
+    recorded: true,
+    texts: captured("binance-usdm", "BINANCE_FUTURES.ws.1.0"),
+  },
   { venue: "coinbase", name: "match", recorded: true, texts: captured("coinbase", "COINBASE.ws.28.0") },
   { venue: "coinbase", name: "market_trades", recorded: false, texts: documented("coinbase", 1) },
   { venue: "kraken", name: "v1 trade", recorded: true, texts: captured("kraken", "KRAKEN.ws.48.0") },

@@ -34,7 +34,10 @@ async function played(lines: readonly string[], symbols: readonly string[]) {
 
 describe("Replay of a venue's recording", () => {
   test("ids that count make minutes complete and empty, whichever venue gave them", async () => {
-    const { feed, out } = await played([1000, 61_000, 181_000, 241_000].map((at, id) => okx(id + 1, at)), ["BTC-USDT"]);
+    const { feed, out } = await played(
+      [1000, 61_000, 181_000, 241_000].map((at, id) => okx(id + 1, at)),
+      ["BTC-USDT"],
+    );
     expect(feed.venue).toBe("okx");
     expect(shown(out.candles)).toEqual([
       [0, "partial", 1],
