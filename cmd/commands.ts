@@ -23,6 +23,10 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   doctor: { description: "what is wrong here, each finding with its remedy", load: () => import("./doctor.ts") },
   data: { description: "verifies, imports and exports candles, tells their gaps", load: () => import("./data.ts") },
   venues: { description: "the exchanges that are known, their rules and sources", load: () => import("./venues.ts") },
+  audit: {
+    description: "holds the stored candles against the venue's own",
+    load: () => import("./audit.ts"),
+  },
   chaos: {
     description: "hurts a whole market on purpose, then proves that nothing was lost",
     load: () => import("./chaos.ts"),

@@ -40,8 +40,7 @@ export async function readPublished<T>(
     try {
       return await readOnce(folder, action, deps, read);
     } catch (error) {
-      const passes = error instanceof FabricError && error.code === "unavailable";
-      if (!passes || attempt === MAX_ATTEMPTS) throw error;
+      if (!(error instanceof NotWhole) || attempt === MAX_ATTEMPTS) throw error;
     }
     await new Promise<void>((resolve) => deps.timers.after(RETRY_MS, resolve));
   }
@@ -95,8 +94,11 @@ function manifestOf(folder: string, action: string, files: Files): Manifest {
   );
 }
 
+/** What a newer manifest mends, told apart from what `read` found unavailable elsewhere. */
+class NotWhole extends FabricError {}
+
 function notWhole(action: string, told: string, cause: unknown): FabricError {
-  return new FabricError(
+  return new NotWhole(
     "unavailable",
     `Cannot ${action}: the published store cannot be read whole; a running market-data node mends it within seconds (${told})`,
     { cause },

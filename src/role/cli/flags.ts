@@ -36,8 +36,8 @@ export function runnerOrAll(values: Values): string | null {
   );
 }
 
-export function symbolsOf(values: Values): readonly string[] | undefined {
-  const given = text(values, "symbols");
+export function symbolsOf(values: Values, name = "symbols"): readonly string[] | undefined {
+  const given = text(values, name);
   return given === undefined ? undefined : parseSymbols(given);
 }
 

@@ -5,6 +5,7 @@ import { MINUTE_MS } from "../../core/time.ts";
 import { readLines } from "../../feed/replay/text-lines.ts";
 import { checkInputFile } from "../input-file.ts";
 import { parquetRows } from "../market-data/parquet-rows.ts";
+import { printable } from "../tools/print.ts";
 import { type CandleField, type Columns, columnsOfCount, columnsOfHeader } from "./candle-columns.ts";
 import { CandleRows } from "./candle-row.ts";
 
@@ -77,6 +78,13 @@ export async function* readCandleFile(
   const bytes = platform.files.readBytes(path);
   const isParquet = new TextDecoder("latin1").decode(bytes.subarray(0, 4)) === "PAR1";
   yield* isParquet ? parquetCandles(path, symbol, fields) : csvCandles(path, bytes, symbol, fields);
+}
+
+/** Says on stderr which rows were left out. */
+export function tellBadRows({ path, bad, badRows }: CandleFileFacts): void {
+  for (const { line, reason } of badRows)
+    process.stderr.write(`fabric: ${printable(path)} line ${line} is left out: ${printable(reason)}\n`);
+  if (bad > badRows.length) process.stderr.write(`fabric: and ${bad - badRows.length} more bad rows of that file\n`);
 }
 
 async function* csvCandles(path: string, bytes: Uint8Array, symbol: string, fields: Set<CandleField>) {

@@ -10,7 +10,7 @@ import { type DataFolder, dataFolder, prepareDataFolder } from "../lifecycle/dat
 import { stopSignal } from "../lifecycle/stop-signal.ts";
 import { openImportStore } from "../market-data/import-store.ts";
 import { printable } from "../tools/print.ts";
-import { type CandleFileFacts, inspectCandleFile, readCandleFile } from "./candle-file.ts";
+import { type CandleFileFacts, inspectCandleFile, readCandleFile, tellBadRows } from "./candle-file.ts";
 import { takeMarketPlace } from "./market-place.ts";
 import { ProgressBar } from "./progress-bar.ts";
 
@@ -120,12 +120,6 @@ function venueOf(folder: DataFolder): string | null {
     if (error instanceof FabricError && error.code === "bad-data") return null;
     throw error;
   }
-}
-
-function tellBadRows({ path, bad, badRows }: CandleFileFacts): void {
-  for (const { line, reason } of badRows)
-    process.stderr.write(`fabric: ${printable(path)} line ${line} is left out: ${printable(reason)}\n`);
-  if (bad > badRows.length) process.stderr.write(`fabric: and ${bad - badRows.length} more bad rows of that file\n`);
 }
 
 function tell(
