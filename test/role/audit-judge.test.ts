@@ -97,6 +97,17 @@ describe("A minute's verdict", () => {
     expect(told(opened, "binance-spot")).toStartWith("wrong");
   });
 
+  test("knows that Kraken's vwap is cut at the price's last digit, and lets nothing else about it pass", () => {
+    const kraken = (quoteVolume: number, more = {}) =>
+      told({ stored: stored({ open: 10.1 }), official: official({ open: 10.1, quoteVolume, ...more }) }, "kraken");
+    // 31 / 3 = 10.333… is told as 10.3, which makes 30.9.
+    expect(kraken(10.3 * 3)).toBe("explained: Kraken's vwap is cut at the price's last digit");
+    expect(kraken(10.2 * 3)).toStartWith("wrong: quoteVolume");
+    expect(kraken(10.4 * 3)).toStartWith("wrong: quoteVolume");
+    expect(kraken(10.3 * 3, { trades: 6 })).toStartWith("wrong: quoteVolume");
+    expect(told({ official: official({ quoteVolume: 30.9 }) }, "okx")).toStartWith("wrong");
+  });
+
   test("tells trade ids that do not follow on: explained beside a partial row or by equal figures, else wrong", () => {
     const jump = { before: 9, first: 12, besidePartial: false };
     expect(told({ idBreak: jump })).toBe("explained: trade ids jump from 9 to 12, and every figure is the klines'");

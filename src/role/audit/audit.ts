@@ -8,8 +8,9 @@ import { checkInputFile } from "../input-file.ts";
 import { type DataFolder, dataFolder } from "../lifecycle/data-folder.ts";
 import { printTable } from "../tools/print.ts";
 import { type Difference, judge } from "./judge.ts";
-import { officialFromFiles, VenueKlines } from "./official.ts";
-import { clearOfficial, pairUp, storedRange } from "./pairs.ts";
+import { officialFromFiles } from "./official.ts";
+import { addOfficial, clearOfficial, pairUp, storedRange } from "./pairs.ts";
+import { openVenueKlines } from "./venue-klines.ts";
 
 export interface AuditOptions {
   /** All that are stored where absent. */
@@ -89,16 +90,17 @@ async function auditStore(store: Published, options: AuditOptions, folder: DataF
     const found = symbols.length === 0 ? "no symbol" : symbols.slice(0, 10).join(", ");
     throw new FabricError("usage", `Missing --symbol: expected the one that the file is about, found ${found}`);
   }
-  const venue = options.against === "venue" ? await VenueKlines.open(store, options.url, folder.run) : null;
+  const ask = options.against === "venue" ? await openVenueKlines(store, options.url, folder.run) : null;
   const rows = new ToldRows(options.json ? TOLD.json : TOLD.people);
   const audits: SymbolAudit[] = [];
   for (const symbol of symbols) {
     await clearOfficial(connection);
     if (options.against !== "venue") await officialFromFiles(connection, options.against.files, symbol);
-    if (venue) {
+    if (ask) {
       const stored = await storedRange(connection, symbol);
       const range = { from: options.from ?? stored.from, to: options.to ?? stored.to };
-      await venue.load(connection, symbol, range);
+      for await (const { candles, untold } of ask(symbol, range))
+        await addOfficial(connection, candles, (figure) => !untold.has(figure));
     }
     audits.push(await auditSymbol(store, symbol, options, rows));
   }

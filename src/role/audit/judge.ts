@@ -88,8 +88,30 @@ function ruleFor(pair: Pair, differences: readonly Difference[], venue: string):
   if (stored.volume === 0 && official.volume === 0 && within(PRICES)) return "no trade: the flat price is convention";
   const isLacking = differences.every((each) => each.stored === 0) && within(OFTEN_LACKING);
   if (stored.provenance === "imported" && stored.volume > 0 && isLacking) return "imported without these figures";
+  if (venue.startsWith("kraken") && isTruncatedVwap(pair, differences))
+    return "Kraken's vwap is cut at the price's last digit";
   if (venue.startsWith("bybit") && opensAtPreviousClose(pair, differences)) return "Bybit opens at the previous close";
   return null;
+}
+
+/**
+ * Kraken tells no quote volume but a vwap, cut (not rounded) at the pair's price digits: times the volume it comes out below by less than
+ * one such digit of each unit traded. (Prices as numbers may show fewer digits than the pair has; then more is let pass.)
+ */
+function isTruncatedVwap({ stored, official }: Pair, differences: readonly Difference[]): boolean {
+  if (stored === null || official === null || official.volume === null) return false;
+  const digits = Math.max(...[stored.open, stored.high, stored.low, stored.close].map(digitsOf));
+  const most = official.volume * 10 ** -digits * (1 + Number.EPSILON * 16) + stored.quoteVolume * Number.EPSILON * 4;
+  const least = -stored.quoteVolume * Number.EPSILON * 4;
+  return differences.every((each) => {
+    const below = each.stored - each.official;
+    return each.field === "quoteVolume" && below >= least && below <= most;
+  });
+}
+
+/** Digits behind the point. */
+function digitsOf(price: number): number {
+  return /\.(\d+)$/.exec(String(price))?.[1]?.length ?? 0;
 }
 
 /** Bybit's klines begin at the close before, which may lie outside the minute's own trades (its v5 documentation, Get Kline). */
