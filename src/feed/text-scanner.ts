@@ -1,25 +1,27 @@
 const QUOTE = 0x22;
 const LONGEST_SYMBOL = 40;
 const LONGEST_DECIMAL = 40;
+const LONGEST_WORD = 80;
 
 /**
- * Moves over a text of which the exact shape is expected. Each step either takes what it expects or clears `ok`, after which what it
+ * Moves over a text of which the exact shape is expected. Readers hold one, and do not extend it: all of one class, it stays quick where
+ * several venues are read in one process. Each step either takes what it expects or clears `ok`, after which what it
  * gives is void: check once, at the end. Where a frame is not of the shape, the caller's JSON.parse judges it.
  */
 export class TextScanner {
-  protected text = "";
-  protected at = 0;
+  text = "";
+  at = 0;
   /** Whether everything so far was as expected. */
-  protected ok = true;
+  ok = true;
 
-  protected begin(text: string, from: number): void {
+  begin(text: string, from: number): void {
     this.text = text;
     this.at = from;
     this.ok = true;
   }
 
   /** Character by character: the engine compiles this to less than a call of startsWith costs. */
-  protected literal(expected: string): void {
+  literal(expected: string): void {
     const text = this.text;
     const from = this.at;
     for (let at = 0; at < expected.length; at++) {
@@ -32,14 +34,14 @@ export class TextScanner {
   }
 
   /** Moves over `expected` where it stands here; whether it did. */
-  protected optional(expected: string): boolean {
+  optional(expected: string): boolean {
     if (!this.text.startsWith(expected, this.at)) return false;
     this.at += expected.length;
     return true;
   }
 
   /** A whole number as JSON writes it, at most 15 digits. */
-  protected number(): number {
+  number(): number {
     const text = this.text;
     const from = this.at;
     let value = 0;
@@ -56,7 +58,7 @@ export class TextScanner {
   }
 
   /** Upper-case letters and digits, 1 to 40: what `isSymbol` certainly takes. */
-  protected symbol(): string {
+  symbol(): string {
     const text = this.text;
     const from = this.at;
     let at = from;
@@ -70,7 +72,7 @@ export class TextScanner {
   }
 
   /** As `symbol`, with `-` and `/` between the parts. */
-  protected pairSymbol(): string {
+  pairSymbol(): string {
     const text = this.text;
     const from = this.at;
     let at = from;
@@ -86,7 +88,7 @@ export class TextScanner {
   }
 
   /** Digits, a point, digits, up to `end` (a quote where nothing is said); at least one digit other than 0. */
-  protected decimal(end = QUOTE): string {
+  decimal(end = QUOTE): string {
     const text = this.text;
     const from = this.at;
     let point = -1;
@@ -105,22 +107,36 @@ export class TextScanner {
     return text.slice(from, at);
   }
 
-  protected boolean(): boolean {
+  boolean(): boolean {
     const yes = this.text.startsWith("true", this.at);
     if (yes) this.at += 4;
     else this.literal("false");
     return yes;
   }
 
-  /** Letters, digits, `-` and `_` up to the quote: an id or a word that nobody looks at. */
-  protected word(): void {
+  /** Moves to the quote that ends a word which nobody looks at; an escape in it is JSON.parse's to read. */
+  word(): void {
     const text = this.text;
-    for (; ; this.at++) {
-      const code = text.charCodeAt(this.at);
-      if ((code >= 97 && code <= 122) || (code >= 48 && code <= 57)) continue;
-      if ((code >= 65 && code <= 90) || code === 45 || code === 95) continue;
-      break;
+    const end = text.indexOf('"', this.at);
+    if (end < 0 || end - this.at > LONGEST_WORD) {
+      this.ok = false;
+      return;
     }
-    if (text.charCodeAt(this.at) !== QUOTE) this.ok = false;
+    for (let at = this.at; at < end; at++) {
+      const code = text.charCodeAt(at);
+      if (code === 92 || code < 32) this.ok = false;
+    }
+    this.at = end;
+  }
+
+  /** Lower-case letters, digits and underscores: the name of a stream. */
+  streamName(): void {
+    const text = this.text;
+    let at = this.at;
+    for (; ; at++) {
+      const code = text.charCodeAt(at);
+      if (!((code >= 97 && code <= 122) || (code >= 48 && code <= 57) || code === 95)) break;
+    }
+    this.at = at;
   }
 }

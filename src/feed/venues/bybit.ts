@@ -119,85 +119,92 @@ export const BYBIT: Venue = {
 const NONE: readonly never[] = [];
 
 /** Bybit's v5 public messages; publicTrade in the orders of fields that spot and linear have is scanned. */
-class BybitReader extends TextScanner implements VenueReader {
+class BybitReader implements VenueReader {
+  readonly #scan = new TextScanner();
+
   read(text: string, from = 0): VenueFrame {
-    this.begin(text, from);
+    const s = this.#scan;
+    s.begin(text, from);
     return this.#trades() ?? parseFrame(from === 0 ? text : text.slice(from));
   }
 
   #trades(): VenueFrame | null {
-    this.literal('{"topic":"publicTrade.');
-    if (!this.ok) return null;
-    const named = this.symbol();
-    this.literal('",');
-    if (this.optional('"ts":')) {
-      this.number();
-      this.literal(',"type":"snapshot"');
+    const s = this.#scan;
+    s.literal('{"topic":"publicTrade.');
+    if (!s.ok) return null;
+    const named = s.symbol();
+    s.literal('",');
+    if (s.optional('"ts":')) {
+      s.number();
+      s.literal(',"type":"snapshot"');
     } else {
-      this.literal('"type":"snapshot","ts":');
-      this.number();
+      s.literal('"type":"snapshot","ts":');
+      s.number();
     }
-    this.literal(',"data":[');
+    s.literal(',"data":[');
     const trades: VenueTrade[] = [];
-    while (this.ok) {
-      const trade = this.optional('{"i":"') ? this.#spotRow() : this.#linearRow();
-      if (!this.ok || trade.symbol !== named || !isPlausible(trade.timeMs)) return null;
+    while (s.ok) {
+      const trade = s.optional('{"i":"') ? this.#spotRow() : this.#linearRow();
+      if (!s.ok || trade.symbol !== named || !isPlausible(trade.timeMs)) return null;
       trades.push(trade);
-      if (!this.optional(",")) break;
+      if (!s.optional(",")) break;
     }
-    this.literal("]}");
-    if (!this.ok || this.at !== this.text.length) return null;
+    s.literal("]}");
+    if (!s.ok || s.at !== s.text.length) return null;
     return tradesFrame(trades, NONE);
   }
 
   #spotRow(): VenueTrade {
-    this.word();
-    this.literal('","T":');
-    const timeMs = this.number();
-    this.literal(',"p":"');
-    const price = this.decimal();
-    this.literal('","v":"');
-    const quantity = this.decimal();
-    this.literal('","S":"');
+    const s = this.#scan;
+    s.word();
+    s.literal('","T":');
+    const timeMs = s.number();
+    s.literal(',"p":"');
+    const price = s.decimal();
+    s.literal('","v":"');
+    const quantity = s.decimal();
+    s.literal('","S":"');
     const buyerIsMaker = this.#takerSold();
-    if (this.optional('","seq":')) {
-      this.number();
-      this.literal(',"s":"');
+    if (s.optional('","seq":')) {
+      s.number();
+      s.literal(',"s":"');
     } else {
-      this.literal('","s":"');
+      s.literal('","s":"');
     }
-    const symbol = this.symbol();
-    this.literal('","BT":false');
-    if (this.optional(',"RPI":')) this.boolean();
-    this.literal("}");
+    const symbol = s.symbol();
+    s.literal('","BT":false');
+    if (s.optional(',"RPI":')) s.boolean();
+    s.literal("}");
     return { symbol, id: null, price, quantity, timeMs, buyerIsMaker };
   }
 
   #linearRow(): VenueTrade {
-    this.literal('{"T":');
-    const timeMs = this.number();
-    this.literal(',"s":"');
-    const symbol = this.symbol();
-    this.literal('","S":"');
+    const s = this.#scan;
+    s.literal('{"T":');
+    const timeMs = s.number();
+    s.literal(',"s":"');
+    const symbol = s.symbol();
+    s.literal('","S":"');
     const buyerIsMaker = this.#takerSold();
-    this.literal('","v":"');
-    const quantity = this.decimal();
-    this.literal('","p":"');
-    const price = this.decimal();
-    this.literal('","L":"');
-    this.word();
-    this.literal('","i":"');
-    this.word();
-    this.literal('","BT":false');
-    if (this.optional(',"RPI":')) this.boolean();
-    if (this.optional(',"seq":')) this.number();
-    this.literal("}");
+    s.literal('","v":"');
+    const quantity = s.decimal();
+    s.literal('","p":"');
+    const price = s.decimal();
+    s.literal('","L":"');
+    s.word();
+    s.literal('","i":"');
+    s.word();
+    s.literal('","BT":false');
+    if (s.optional(',"RPI":')) s.boolean();
+    if (s.optional(',"seq":')) s.number();
+    s.literal("}");
     return { symbol, id: null, price, quantity, timeMs, buyerIsMaker };
   }
 
   #takerSold(): boolean {
-    const sold = this.optional("Sell");
-    if (!sold) this.literal("Buy");
+    const s = this.#scan;
+    const sold = s.optional("Sell");
+    if (!sold) s.literal("Buy");
     return sold;
   }
 }

@@ -107,83 +107,90 @@ export const COINBASE: Venue = {
 const NONE: readonly never[] = [];
 
 /** Both of Coinbase's feeds; the order of fields of `match` and of `market_trades` is scanned, all else goes through JSON.parse. */
-class CoinbaseReader extends TextScanner implements VenueReader {
+class CoinbaseReader implements VenueReader {
+  readonly #scan = new TextScanner();
+
   read(text: string, from = 0): VenueFrame {
-    this.begin(text, from);
+    const s = this.#scan;
+    s.begin(text, from);
     const scanned = text.charCodeAt(from + 2) === 116 ? this.#match() : this.#marketTrades();
     return scanned ?? parseFrame(from === 0 ? text : text.slice(from));
   }
 
   #match(): VenueFrame | null {
-    this.literal('{"type":"match","trade_id":');
-    const id = this.number();
-    this.literal(',"maker_order_id":"');
-    this.word();
-    this.literal('","taker_order_id":"');
-    this.word();
-    this.literal('","side":"');
-    if (!this.ok) return null;
-    const buyerIsMaker = this.optional("buy");
-    if (!buyerIsMaker) this.literal("sell");
-    this.literal('","size":"');
-    const quantity = this.decimal();
-    this.literal('","price":"');
-    const price = this.decimal();
-    this.literal('","product_id":"');
-    const symbol = this.pairSymbol();
-    this.literal('","sequence":');
-    this.number();
-    this.literal(',"time":"');
+    const s = this.#scan;
+    s.literal('{"type":"match","trade_id":');
+    const id = s.number();
+    s.literal(',"maker_order_id":"');
+    s.word();
+    s.literal('","taker_order_id":"');
+    s.word();
+    s.literal('","side":"');
+    if (!s.ok) return null;
+    const buyerIsMaker = s.optional("buy");
+    if (!buyerIsMaker) s.literal("sell");
+    s.literal('","size":"');
+    const quantity = s.decimal();
+    s.literal('","price":"');
+    const price = s.decimal();
+    s.literal('","product_id":"');
+    const symbol = s.pairSymbol();
+    s.literal('","sequence":');
+    s.number();
+    s.literal(',"time":"');
     const timeMs = this.#time();
-    this.literal('"}');
-    if (!this.ok || this.at !== this.text.length || !isPlausible(timeMs)) return null;
+    s.literal('"}');
+    if (!s.ok || s.at !== s.text.length || !isPlausible(timeMs)) return null;
     return tradesFrame("match", [{ symbol, id, price, quantity, timeMs, buyerIsMaker }], NONE, NONE);
   }
 
   #marketTrades(): VenueFrame | null {
-    this.literal('{"channel":"market_trades","client_id":"');
-    this.word();
-    this.literal('","timestamp":"');
+    const s = this.#scan;
+    s.literal('{"channel":"market_trades","client_id":"');
+    s.word();
+    s.literal('","timestamp":"');
     this.#time();
-    this.literal('","sequence_num":');
-    this.number();
-    this.literal(',"events":[{"type":"update","trades":[');
+    s.literal('","sequence_num":');
+    s.number();
+    s.literal(',"events":[{"type":"update","trades":[');
     const trades: VenueTrade[] = [];
-    while (this.ok) {
+    while (s.ok) {
       const trade = this.#row();
-      if (!this.ok || !isPlausible(trade.timeMs)) return null;
+      if (!s.ok || !isPlausible(trade.timeMs)) return null;
       trades.push(trade);
-      if (!this.optional(",")) break;
+      if (!s.optional(",")) break;
     }
-    this.literal("]}]}");
-    if (!this.ok || this.at !== this.text.length) return null;
+    s.literal("]}]}");
+    if (!s.ok || s.at !== s.text.length) return null;
     return tradesFrame("market_trades", oldestFirst(trades), NONE, NONE);
   }
 
   #row(): VenueTrade {
-    this.literal('{"product_id":"');
-    const symbol = this.pairSymbol();
-    this.literal('","trade_id":"');
-    const id = this.number();
-    this.literal('","price":"');
-    const price = this.decimal();
-    this.literal('","size":"');
-    const quantity = this.decimal();
-    this.literal('","time":"');
+    const s = this.#scan;
+    s.literal('{"product_id":"');
+    const symbol = s.pairSymbol();
+    s.literal('","trade_id":"');
+    const id = s.number();
+    s.literal('","price":"');
+    const price = s.decimal();
+    s.literal('","size":"');
+    const quantity = s.decimal();
+    s.literal('","time":"');
     const timeMs = this.#time();
-    this.literal('","side":"');
-    const buyerIsMaker = this.optional("BUY");
-    if (!buyerIsMaker) this.literal("SELL");
-    this.literal('"}');
+    s.literal('","side":"');
+    const buyerIsMaker = s.optional("BUY");
+    if (!buyerIsMaker) s.literal("SELL");
+    s.literal('"}');
     return { symbol, id, price, quantity, timeMs, buyerIsMaker };
   }
 
   /** An RFC 3339 time up to the quote. */
   #time(): number {
-    const end = this.text.indexOf('"', this.at + 19);
-    const timeMs = end < 0 || end > this.at + 40 ? Number.NaN : isoMs(this.text, this.at, end);
-    if (Number.isNaN(timeMs)) this.ok = false;
-    else this.at = end;
+    const s = this.#scan;
+    const end = s.text.indexOf('"', s.at + 19);
+    const timeMs = end < 0 || end > s.at + 40 ? Number.NaN : isoMs(s.text, s.at, end);
+    if (Number.isNaN(timeMs)) s.ok = false;
+    else s.at = end;
     return timeMs;
   }
 }

@@ -106,89 +106,96 @@ export const KRAKEN: Venue = {
 };
 
 /** Both of Kraken's protocols; trade frames in the documented order of fields are scanned. */
-class KrakenReader extends TextScanner implements VenueReader {
+class KrakenReader implements VenueReader {
+  readonly #scan = new TextScanner();
+
   read(text: string, from = 0): VenueFrame {
-    this.begin(text, from);
+    const s = this.#scan;
+    s.begin(text, from);
     const scanned = text.charCodeAt(from) === 0x5b ? this.#array() : this.#trades();
     return scanned ?? parseKraken(from === 0 ? text : text.slice(from));
   }
 
   #trades(): VenueFrame | null {
-    this.literal('{"channel":"trade","type":"update","data":[');
+    const s = this.#scan;
+    s.literal('{"channel":"trade","type":"update","data":[');
     const trades: VenueTrade[] = [];
-    while (this.ok) {
+    while (s.ok) {
       const trade = this.#row();
-      if (!this.ok || !isPlausible(trade.timeMs)) return null;
+      if (!s.ok || !isPlausible(trade.timeMs)) return null;
       trades.push(trade);
-      if (!this.optional(",")) break;
+      if (!s.optional(",")) break;
     }
-    this.literal("]}");
-    if (!this.ok || this.at !== this.text.length) return null;
+    s.literal("]}");
+    if (!s.ok || s.at !== s.text.length) return null;
     return krakenTrades("v2", trades, [], []);
   }
 
   #row(): VenueTrade {
-    this.literal('{"symbol":"');
-    const symbol = this.pairSymbol();
-    this.literal('","side":"');
-    const buyerIsMaker = this.optional("sell");
-    if (!buyerIsMaker) this.literal("buy");
-    this.literal('","price":');
+    const s = this.#scan;
+    s.literal('{"symbol":"');
+    const symbol = s.pairSymbol();
+    s.literal('","side":"');
+    const buyerIsMaker = s.optional("sell");
+    if (!buyerIsMaker) s.literal("buy");
+    s.literal('","price":');
     const price = this.#jsonDecimal();
-    this.literal(',"qty":');
+    s.literal(',"qty":');
     const quantity = this.#jsonDecimal();
-    this.literal(',"ord_type":"');
-    this.word();
-    this.literal('","trade_id":');
-    const id = this.number();
-    this.literal(',"timestamp":"');
-    const end = this.text.indexOf('"', this.at + 19);
-    const timeMs = end < 0 || end > this.at + 40 ? Number.NaN : isoMs(this.text, this.at, end);
-    this.at = end;
-    this.literal('"}');
+    s.literal(',"ord_type":"');
+    s.word();
+    s.literal('","trade_id":');
+    const id = s.number();
+    s.literal(',"timestamp":"');
+    const end = s.text.indexOf('"', s.at + 19);
+    const timeMs = end < 0 || end > s.at + 40 ? Number.NaN : isoMs(s.text, s.at, end);
+    s.at = end;
+    s.literal('"}');
     return { symbol, id, price, quantity, timeMs, buyerIsMaker };
   }
 
   /** A number as JSON writes it, up to the comma: no needless zero before the point. */
   #jsonDecimal(): string {
-    const text = this.decimal(0x2c);
-    if (text.charCodeAt(0) === 48 && text.charCodeAt(1) !== 46) this.ok = false;
+    const s = this.#scan;
+    const text = s.decimal(0x2c);
+    if (text.charCodeAt(0) === 48 && text.charCodeAt(1) !== 46) s.ok = false;
     return text;
   }
 
   /** `[channel, [[price, volume, time, side, type, misc] …], "trade", pair]`. */
   #array(): VenueFrame | null {
-    this.literal("[");
-    this.number();
-    this.literal(",[");
+    const s = this.#scan;
+    s.literal("[");
+    s.number();
+    s.literal(",[");
     const rows: Omit<VenueTrade, "symbol">[] = [];
-    while (this.ok) {
-      this.literal('["');
-      const price = this.decimal();
-      this.literal('","');
-      const quantity = this.decimal();
-      this.literal('","');
-      const from = this.at;
-      this.decimal();
-      const timeMs = secondsMs(this.text.slice(from, this.at));
-      this.literal('","');
-      const buyerIsMaker = this.optional("s");
-      if (!buyerIsMaker) this.literal("b");
-      this.literal('","');
-      this.word();
-      this.literal('","');
-      this.word();
-      this.literal('"]');
-      if (!this.ok || timeMs === null) return null;
+    while (s.ok) {
+      s.literal('["');
+      const price = s.decimal();
+      s.literal('","');
+      const quantity = s.decimal();
+      s.literal('","');
+      const from = s.at;
+      s.decimal();
+      const timeMs = secondsMs(s.text.slice(from, s.at));
+      s.literal('","');
+      const buyerIsMaker = s.optional("s");
+      if (!buyerIsMaker) s.literal("b");
+      s.literal('","');
+      s.word();
+      s.literal('","');
+      s.word();
+      s.literal('"]');
+      if (!s.ok || timeMs === null) return null;
       rows.push({ id: null, price, quantity, timeMs, buyerIsMaker });
-      if (!this.optional(",")) break;
+      if (!s.optional(",")) break;
     }
-    this.literal('],"trade","');
-    const base = this.symbol();
-    this.literal("/");
-    const quote = this.symbol();
-    this.literal('"]');
-    if (!this.ok || this.at !== this.text.length) return null;
+    s.literal('],"trade","');
+    const base = s.symbol();
+    s.literal("/");
+    const quote = s.symbol();
+    s.literal('"]');
+    if (!s.ok || s.at !== s.text.length) return null;
     const symbol = `${currentName(base)}/${currentName(quote)}`;
     if (symbol.length > 40) return null;
     return krakenTrades(

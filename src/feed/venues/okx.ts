@@ -106,58 +106,63 @@ export const OKX: Venue = {
 const NONE: readonly never[] = [];
 
 /** OKX's public and business messages; rows of a trades channel in the documented order of fields are scanned. */
-class OkxReader extends TextScanner implements VenueReader {
+class OkxReader implements VenueReader {
+  readonly #scan = new TextScanner();
+
   read(text: string, from = 0): VenueFrame {
-    this.begin(text, from);
+    const s = this.#scan;
+    s.begin(text, from);
     return this.#trades() ?? parseFrame(from === 0 ? text : text.slice(from));
   }
 
   #trades(): VenueFrame | null {
-    this.literal('{"arg":{"channel":"trades');
-    if (!this.ok) return null;
-    const all = this.optional("-all");
-    this.literal('","instId":"');
-    const named = this.pairSymbol();
-    this.literal('"},"data":[');
+    const s = this.#scan;
+    s.literal('{"arg":{"channel":"trades');
+    if (!s.ok) return null;
+    const all = s.optional("-all");
+    s.literal('","instId":"');
+    const named = s.pairSymbol();
+    s.literal('"},"data":[');
     const trades: VenueTrade[] = [];
-    while (this.ok) {
+    while (s.ok) {
       const trade = this.#row(all);
       if (trade === null || trade.symbol !== named) return null;
       trades.push(trade);
-      if (!this.optional(",")) break;
+      if (!s.optional(",")) break;
     }
-    this.literal("]}");
-    if (!this.ok || this.at !== this.text.length) return null;
+    s.literal("]}");
+    if (!s.ok || s.at !== s.text.length) return null;
     return tradesFrame(all ? "trades-all" : "trades", trades, NONE);
   }
 
   #row(all: boolean): VenueTrade | null {
-    this.literal('{"instId":"');
-    const symbol = this.pairSymbol();
-    this.literal('","tradeId":"');
-    const lastId = this.number();
-    this.literal('","px":"');
-    const price = this.decimal();
-    this.literal('","sz":"');
-    const quantity = this.decimal();
-    this.literal('","side":"');
-    const bought = this.optional("buy");
-    if (!bought) this.literal("sell");
-    this.literal('","ts":"');
-    const timeMs = this.number();
-    this.literal('"');
+    const s = this.#scan;
+    s.literal('{"instId":"');
+    const symbol = s.pairSymbol();
+    s.literal('","tradeId":"');
+    const lastId = s.number();
+    s.literal('","px":"');
+    const price = s.decimal();
+    s.literal('","sz":"');
+    const quantity = s.decimal();
+    s.literal('","side":"');
+    const bought = s.optional("buy");
+    if (!bought) s.literal("sell");
+    s.literal('","ts":"');
+    const timeMs = s.number();
+    s.literal('"');
     let count = 1;
-    if (this.optional(',"count":"')) {
-      count = this.number();
-      this.literal('"');
+    if (s.optional(',"count":"')) {
+      count = s.number();
+      s.literal('"');
     }
-    if (this.optional(',"source":"')) {
-      this.number();
-      this.literal('"');
+    if (s.optional(',"source":"')) {
+      s.number();
+      s.literal('"');
     }
-    if (this.optional(',"seqId":')) this.number();
-    this.literal("}");
-    if (!this.ok || !isPlausible(timeMs) || count < 1 || count > lastId || (all && count !== 1)) return null;
+    if (s.optional(',"seqId":')) s.number();
+    s.literal("}");
+    if (!s.ok || !isPlausible(timeMs) || count < 1 || count > lastId || (all && count !== 1)) return null;
     return tradeOf(symbol, lastId, count, price, quantity, timeMs, !bought);
   }
 }
