@@ -1,11 +1,9 @@
 const QUOTE = 0x22;
 const LONGEST_SYMBOL = 40;
 const LONGEST_DECIMAL = 40;
-const LONGEST_WORD = 80;
 
 /**
- * Moves over a text of which the exact shape is expected. Readers hold one, and do not extend it: all of one class, it stays quick where
- * several venues are read in one process. Each step either takes what it expects or clears `ok`, after which what it
+ * Moves over a text of which the exact shape is expected. Each step either takes what it expects or clears `ok`, after which what it
  * gives is void: check once, at the end. Where a frame is not of the shape, the caller's JSON.parse judges it.
  */
 export class TextScanner {
@@ -71,24 +69,8 @@ export class TextScanner {
     return text.slice(from, at);
   }
 
-  /** As `symbol`, with `-` and `/` between the parts. */
-  pairSymbol(): string {
-    const text = this.text;
-    const from = this.at;
-    let at = from;
-    for (; ; at++) {
-      const code = text.charCodeAt(at);
-      if ((code >= 65 && code <= 90) || (code >= 47 && code <= 57) || code === 45) continue;
-      break;
-    }
-    const first = text.charCodeAt(from);
-    if (at === from || at - from > LONGEST_SYMBOL || first === 45 || first === 47) this.ok = false;
-    this.at = at;
-    return text.slice(from, at);
-  }
-
-  /** Digits, a point, digits, up to `end` (a quote where nothing is said); at least one digit other than 0. */
-  decimal(end = QUOTE): string {
+  /** Digits, a point, digits, up to the quote; at least one digit other than 0. */
+  decimal(): string {
     const text = this.text;
     const from = this.at;
     let point = -1;
@@ -102,7 +84,7 @@ export class TextScanner {
       else break;
     }
     const whole = at > from && point !== from && point !== at - 1;
-    if (!whole || !positive || at - from > LONGEST_DECIMAL || text.charCodeAt(at) !== end) this.ok = false;
+    if (!whole || !positive || at - from > LONGEST_DECIMAL || text.charCodeAt(at) !== QUOTE) this.ok = false;
     this.at = at;
     return text.slice(from, at);
   }
@@ -112,21 +94,6 @@ export class TextScanner {
     if (yes) this.at += 4;
     else this.literal("false");
     return yes;
-  }
-
-  /** Moves to the quote that ends a word which nobody looks at; an escape in it is JSON.parse's to read. */
-  word(): void {
-    const text = this.text;
-    const end = text.indexOf('"', this.at);
-    if (end < 0 || end - this.at > LONGEST_WORD) {
-      this.ok = false;
-      return;
-    }
-    for (let at = this.at; at < end; at++) {
-      const code = text.charCodeAt(at);
-      if (code === 92 || code < 32) this.ok = false;
-    }
-    this.at = end;
   }
 
   /** Lower-case letters, digits and underscores: the name of a stream. */

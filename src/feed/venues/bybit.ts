@@ -1,6 +1,6 @@
 import { isPlausible } from "../binance/frame.ts";
-import { TextScanner } from "../text-scanner.ts";
 import type { OmittedRow, Venue, VenueFrame, VenueLimits, VenueReader, VenueRule, VenueTrade } from "./contract.ts";
+import { DECIMAL, FieldCursor, maybe, SYMBOL, shape, WHOLE, WORD } from "./field-cursor.ts";
 import {
   badKlines,
   batched,
@@ -118,94 +118,70 @@ export const BYBIT: Venue = {
 
 const NONE: readonly never[] = [];
 
-/** Bybit's v5 public messages; publicTrade in the orders of fields that spot and linear have is scanned. */
+const SIDE = "(?:Buy|Sell)";
+const TRUTH = "(?:true|false)";
+const HEAD = shape`{"topic":"publicTrade.${SYMBOL}",${`(?:"type":"snapshot","ts":${WHOLE}|"ts":${WHOLE},"type":"snapshot")`},"data":[`;
+const SPOT_ROW = shape`{"i":"${WORD}","T":${WHOLE},"p":"${DECIMAL}","v":"${DECIMAL}","S":"${SIDE}"${maybe(shape`,"seq":${WHOLE}`)},"s":"${SYMBOL}","BT":false${maybe(shape`,"RPI":${TRUTH}`)}}`;
+const LINEAR_ROW = shape`{"T":${WHOLE},"s":"${SYMBOL}","S":"${SIDE}","v":"${DECIMAL}","p":"${DECIMAL}","L":"${WORD}","i":"${WORD}","BT":false${maybe(shape`,"RPI":${TRUTH}`)}${maybe(shape`,"seq":${WHOLE}`)}}`;
+
+/** Bybit's v5 public messages; publicTrade in the orders of fields that spot and linear have is walked. */
 class BybitReader implements VenueReader {
-  readonly #scan = new TextScanner();
+  readonly #cursor = new FieldCursor();
 
   read(text: string, from = 0): VenueFrame {
-    const s = this.#scan;
-    s.begin(text, from);
+    this.#cursor.begin(text, from);
     return this.#trades() ?? parseFrame(from === 0 ? text : text.slice(from));
   }
 
   #trades(): VenueFrame | null {
-    const s = this.#scan;
-    s.literal('{"topic":"publicTrade.');
-    if (!s.ok) return null;
-    const named = s.symbol();
-    s.literal('",');
-    if (s.optional('"ts":')) {
-      s.number();
-      s.literal(',"type":"snapshot"');
-    } else {
-      s.literal('"type":"snapshot","ts":');
-      s.number();
-    }
-    s.literal(',"data":[');
+    const c = this.#cursor;
+    if (!c.is(HEAD)) return null;
+    c.over('{"topic":"publicTrade.');
+    const named = c.upTo();
+    c.at = HEAD.lastIndex;
     const trades: VenueTrade[] = [];
-    while (s.ok) {
-      const trade = s.optional('{"i":"') ? this.#spotRow() : this.#linearRow();
-      if (!s.ok || trade.symbol !== named || !isPlausible(trade.timeMs)) return null;
+    do {
+      const trade = c.is(LINEAR_ROW) ? this.#linearRow() : c.is(SPOT_ROW) ? this.#spotRow() : null;
+      if (trade === null || trade.symbol !== named || !isPlausible(trade.timeMs)) return null;
       trades.push(trade);
-      if (!s.optional(",")) break;
-    }
-    s.literal("]}");
-    if (!s.ok || s.at !== s.text.length) return null;
-    return tradesFrame(trades, NONE);
+    } while (c.optional(","));
+    return c.optional("]}") && c.ended ? tradesFrame(trades, NONE) : null;
   }
 
   #spotRow(): VenueTrade {
-    const s = this.#scan;
-    s.word();
-    s.literal('","T":');
-    const timeMs = s.number();
-    s.literal(',"p":"');
-    const price = s.decimal();
-    s.literal('","v":"');
-    const quantity = s.decimal();
-    s.literal('","S":"');
-    const buyerIsMaker = this.#takerSold();
-    if (s.optional('","seq":')) {
-      s.number();
-      s.literal(',"s":"');
-    } else {
-      s.literal('","s":"');
-    }
-    const symbol = s.symbol();
-    s.literal('","BT":false');
-    if (s.optional(',"RPI":')) s.boolean();
-    s.literal("}");
+    const c = this.#cursor;
+    c.over('{"i":"');
+    c.toQuote();
+    c.over('","T":');
+    const timeMs = c.whole();
+    c.over(',"p":"');
+    const price = c.upTo();
+    c.over('","v":"');
+    const quantity = c.upTo();
+    c.over('","S":"');
+    const buyerIsMaker = c.upTo() === "Sell";
+    c.over('"');
+    if (c.optional(',"seq":')) c.whole();
+    c.over(',"s":"');
+    const symbol = c.upTo();
+    c.at = SPOT_ROW.lastIndex;
     return { symbol, id: null, price, quantity, timeMs, buyerIsMaker };
   }
 
   #linearRow(): VenueTrade {
-    const s = this.#scan;
-    s.literal('{"T":');
-    const timeMs = s.number();
-    s.literal(',"s":"');
-    const symbol = s.symbol();
-    s.literal('","S":"');
-    const buyerIsMaker = this.#takerSold();
-    s.literal('","v":"');
-    const quantity = s.decimal();
-    s.literal('","p":"');
-    const price = s.decimal();
-    s.literal('","L":"');
-    s.word();
-    s.literal('","i":"');
-    s.word();
-    s.literal('","BT":false');
-    if (s.optional(',"RPI":')) s.boolean();
-    if (s.optional(',"seq":')) s.number();
-    s.literal("}");
+    const c = this.#cursor;
+    c.over('{"T":');
+    const timeMs = c.whole();
+    c.over(',"s":"');
+    const symbol = c.upTo();
+    c.over('","S":"');
+    const buyerIsMaker = c.upTo() === "Sell";
+    c.over('","v":"');
+    const quantity = c.upTo();
+    c.over('","p":"');
+    const price = c.upTo();
+    c.at = LINEAR_ROW.lastIndex;
     return { symbol, id: null, price, quantity, timeMs, buyerIsMaker };
-  }
-
-  #takerSold(): boolean {
-    const s = this.#scan;
-    const sold = s.optional("Sell");
-    if (!sold) s.literal("Buy");
-    return sold;
   }
 }
 

@@ -1,6 +1,6 @@
 import { isPlausible } from "../binance/frame.ts";
-import { TextScanner } from "../text-scanner.ts";
 import type { OmittedRow, Venue, VenueFrame, VenueLimits, VenueReader, VenueRule, VenueTrade } from "./contract.ts";
+import { DECIMAL, FieldCursor, RFC3339, SYMBOL, shape, WHOLE, WORD } from "./field-cursor.ts";
 import {
   batched,
   decimalIn,
@@ -106,92 +106,83 @@ export const COINBASE: Venue = {
 
 const NONE: readonly never[] = [];
 
-/** Both of Coinbase's feeds; the order of fields of `match` and of `market_trades` is scanned, all else goes through JSON.parse. */
+const MATCH = shape`{"type":"match","trade_id":${WHOLE},"maker_order_id":"${WORD}","taker_order_id":"${WORD}","side":"${"(?:buy|sell)"}","size":"${DECIMAL}","price":"${DECIMAL}","product_id":"${SYMBOL}","sequence":${WHOLE},"time":"${RFC3339}"}`;
+const UPDATE = shape`{"channel":"market_trades","client_id":"${WORD}","timestamp":"${RFC3339}","sequence_num":${WHOLE},"events":[{"type":"update","trades":[`;
+const ROW = shape`{"product_id":"${SYMBOL}","trade_id":"${WHOLE}","price":"${DECIMAL}","size":"${DECIMAL}","time":"${RFC3339}","side":"${"(?:BUY|SELL)"}"}`;
+
+/** Both of Coinbase's feeds; `match` and `market_trades` in the venue's order of fields are walked, all else goes through JSON.parse. */
 class CoinbaseReader implements VenueReader {
-  readonly #scan = new TextScanner();
+  readonly #cursor = new FieldCursor();
 
   read(text: string, from = 0): VenueFrame {
-    const s = this.#scan;
-    s.begin(text, from);
-    const scanned = text.charCodeAt(from + 2) === 116 ? this.#match() : this.#marketTrades();
-    return scanned ?? parseFrame(from === 0 ? text : text.slice(from));
+    this.#cursor.begin(text, from);
+    const walked = text.charCodeAt(from + 2) === 116 ? this.#match() : this.#marketTrades();
+    return walked ?? parseFrame(from === 0 ? text : text.slice(from));
   }
 
   #match(): VenueFrame | null {
-    const s = this.#scan;
-    s.literal('{"type":"match","trade_id":');
-    const id = s.number();
-    s.literal(',"maker_order_id":"');
-    s.word();
-    s.literal('","taker_order_id":"');
-    s.word();
-    s.literal('","side":"');
-    if (!s.ok) return null;
-    const buyerIsMaker = s.optional("buy");
-    if (!buyerIsMaker) s.literal("sell");
-    s.literal('","size":"');
-    const quantity = s.decimal();
-    s.literal('","price":"');
-    const price = s.decimal();
-    s.literal('","product_id":"');
-    const symbol = s.pairSymbol();
-    s.literal('","sequence":');
-    s.number();
-    s.literal(',"time":"');
+    const c = this.#cursor;
+    if (!c.is(MATCH)) return null;
+    c.over('{"type":"match","trade_id":');
+    const id = c.whole();
+    c.over(',"maker_order_id":"');
+    c.toQuote();
+    c.over('","taker_order_id":"');
+    c.toQuote();
+    c.over('","side":"');
+    const buyerIsMaker = c.upTo() === "buy";
+    c.over('","size":"');
+    const quantity = c.upTo();
+    c.over('","price":"');
+    const price = c.upTo();
+    c.over('","product_id":"');
+    const symbol = c.upTo();
+    c.over('","sequence":');
+    c.whole();
+    c.over(',"time":"');
     const timeMs = this.#time();
-    s.literal('"}');
-    if (!s.ok || s.at !== s.text.length || !isPlausible(timeMs)) return null;
+    c.over('"}');
+    if (!c.ended || !isPlausible(timeMs)) return null;
     return tradesFrame("match", [{ symbol, id, price, quantity, timeMs, buyerIsMaker }], NONE, NONE);
   }
 
   #marketTrades(): VenueFrame | null {
-    const s = this.#scan;
-    s.literal('{"channel":"market_trades","client_id":"');
-    s.word();
-    s.literal('","timestamp":"');
-    this.#time();
-    s.literal('","sequence_num":');
-    s.number();
-    s.literal(',"events":[{"type":"update","trades":[');
+    const c = this.#cursor;
+    if (!c.is(UPDATE)) return null;
+    c.at = UPDATE.lastIndex;
     const trades: VenueTrade[] = [];
-    while (s.ok) {
+    do {
       const trade = this.#row();
-      if (!s.ok || !isPlausible(trade.timeMs)) return null;
+      if (trade === null) return null;
       trades.push(trade);
-      if (!s.optional(",")) break;
-    }
-    s.literal("]}]}");
-    if (!s.ok || s.at !== s.text.length) return null;
-    return tradesFrame("market_trades", oldestFirst(trades), NONE, NONE);
+    } while (c.optional(","));
+    return c.optional("]}]}") && c.ended ? tradesFrame("market_trades", oldestFirst(trades), NONE, NONE) : null;
   }
 
-  #row(): VenueTrade {
-    const s = this.#scan;
-    s.literal('{"product_id":"');
-    const symbol = s.pairSymbol();
-    s.literal('","trade_id":"');
-    const id = s.number();
-    s.literal('","price":"');
-    const price = s.decimal();
-    s.literal('","size":"');
-    const quantity = s.decimal();
-    s.literal('","time":"');
+  #row(): VenueTrade | null {
+    const c = this.#cursor;
+    if (!c.is(ROW)) return null;
+    c.over('{"product_id":"');
+    const symbol = c.upTo();
+    c.over('","trade_id":"');
+    const id = c.whole();
+    c.over('","price":"');
+    const price = c.upTo();
+    c.over('","size":"');
+    const quantity = c.upTo();
+    c.over('","time":"');
     const timeMs = this.#time();
-    s.literal('","side":"');
-    const buyerIsMaker = s.optional("BUY");
-    if (!buyerIsMaker) s.literal("SELL");
-    s.literal('"}');
-    return { symbol, id, price, quantity, timeMs, buyerIsMaker };
+    c.over('","side":"');
+    const buyerIsMaker = c.upTo() === "BUY";
+    c.over('"}');
+    return isPlausible(timeMs) ? { symbol, id, price, quantity, timeMs, buyerIsMaker } : null;
   }
 
-  /** An RFC 3339 time up to the quote. */
   #time(): number {
-    const s = this.#scan;
-    const end = s.text.indexOf('"', s.at + 19);
-    const timeMs = end < 0 || end > s.at + 40 ? Number.NaN : isoMs(s.text, s.at, end);
-    if (Number.isNaN(timeMs)) s.ok = false;
-    else s.at = end;
-    return timeMs;
+    const c = this.#cursor;
+    const from = c.at;
+    c.toQuote();
+    return isoMs(c.text, from, c.at);
   }
 }
 

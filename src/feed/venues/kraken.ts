@@ -1,6 +1,6 @@
 import { isPlausible } from "../binance/frame.ts";
-import { TextScanner } from "../text-scanner.ts";
 import type { Venue, VenueFrame, VenueLimits, VenueReader, VenueRule, VenueTrade } from "./contract.ts";
+import { DECIMAL, FieldCursor, JSON_DECIMAL, RFC3339, SYMBOL, shape, WHOLE, WORD } from "./field-cursor.ts";
 import { badKlines, batched, isObject, isoMs, klinesOf, numberIn, parseJson, splitPair, wholeIn } from "./fields.ts";
 import { currentName, krakenTrades, parseKraken, secondsMs } from "./kraken-json.ts";
 
@@ -105,104 +105,82 @@ export const KRAKEN: Venue = {
   },
 };
 
-/** Both of Kraken's protocols; trade frames in the documented order of fields are scanned. */
+const NONE: readonly never[] = [];
+const HEAD = '{"channel":"trade","type":"update","data":[';
+const ROW = shape`{"symbol":"${SYMBOL}","side":"${"(?:buy|sell)"}","price":${JSON_DECIMAL},"qty":${JSON_DECIMAL},"ord_type":"${WORD}","trade_id":${WHOLE},"timestamp":"${RFC3339}"}`;
+const ARRAY_HEAD = shape`[${WHOLE},[`;
+const ARRAY_ROW = shape`["${DECIMAL}","${DECIMAL}","${DECIMAL}","${"[bs]"}","${WORD}","${WORD}"]`;
+const ARRAY_TAIL = shape`],"trade","${"[A-Z0-9]{1,19}"}/${"[A-Z0-9]{1,19}"}"]`;
+
+/** Both of Kraken's protocols; trade frames in the venue's order of fields are walked. */
 class KrakenReader implements VenueReader {
-  readonly #scan = new TextScanner();
+  readonly #cursor = new FieldCursor();
 
   read(text: string, from = 0): VenueFrame {
-    const s = this.#scan;
-    s.begin(text, from);
-    const scanned = text.charCodeAt(from) === 0x5b ? this.#array() : this.#trades();
-    return scanned ?? parseKraken(from === 0 ? text : text.slice(from));
+    this.#cursor.begin(text, from);
+    const walked = text.charCodeAt(from) === 0x5b ? this.#array() : this.#trades();
+    return walked ?? parseKraken(from === 0 ? text : text.slice(from));
   }
 
   #trades(): VenueFrame | null {
-    const s = this.#scan;
-    s.literal('{"channel":"trade","type":"update","data":[');
+    const c = this.#cursor;
+    if (!c.optional(HEAD)) return null;
     const trades: VenueTrade[] = [];
-    while (s.ok) {
+    do {
       const trade = this.#row();
-      if (!s.ok || !isPlausible(trade.timeMs)) return null;
+      if (trade === null) return null;
       trades.push(trade);
-      if (!s.optional(",")) break;
-    }
-    s.literal("]}");
-    if (!s.ok || s.at !== s.text.length) return null;
-    return krakenTrades("v2", trades, [], []);
+    } while (c.optional(","));
+    return c.optional("]}") && c.ended ? krakenTrades("v2", trades, NONE, NONE) : null;
   }
 
-  #row(): VenueTrade {
-    const s = this.#scan;
-    s.literal('{"symbol":"');
-    const symbol = s.pairSymbol();
-    s.literal('","side":"');
-    const buyerIsMaker = s.optional("sell");
-    if (!buyerIsMaker) s.literal("buy");
-    s.literal('","price":');
-    const price = this.#jsonDecimal();
-    s.literal(',"qty":');
-    const quantity = this.#jsonDecimal();
-    s.literal(',"ord_type":"');
-    s.word();
-    s.literal('","trade_id":');
-    const id = s.number();
-    s.literal(',"timestamp":"');
-    const end = s.text.indexOf('"', s.at + 19);
-    const timeMs = end < 0 || end > s.at + 40 ? Number.NaN : isoMs(s.text, s.at, end);
-    s.at = end;
-    s.literal('"}');
-    return { symbol, id, price, quantity, timeMs, buyerIsMaker };
-  }
-
-  /** A number as JSON writes it, up to the comma: no needless zero before the point. */
-  #jsonDecimal(): string {
-    const s = this.#scan;
-    const text = s.decimal(0x2c);
-    if (text.charCodeAt(0) === 48 && text.charCodeAt(1) !== 46) s.ok = false;
-    return text;
+  #row(): VenueTrade | null {
+    const c = this.#cursor;
+    if (!c.is(ROW)) return null;
+    c.over('{"symbol":"');
+    const symbol = c.upTo();
+    c.over('","side":"');
+    const buyerIsMaker = c.upTo() === "sell";
+    c.over('","price":');
+    const price = c.upTo(",");
+    c.over(',"qty":');
+    const quantity = c.upTo(",");
+    c.over(',"ord_type":"');
+    c.toQuote();
+    c.over('","trade_id":');
+    const id = c.whole();
+    c.over(',"timestamp":"');
+    const timeMs = isoMs(c.text, c.at, ROW.lastIndex - 2);
+    c.at = ROW.lastIndex;
+    return isPlausible(timeMs) ? { symbol, id, price, quantity, timeMs, buyerIsMaker } : null;
   }
 
   /** `[channel, [[price, volume, time, side, type, misc] …], "trade", pair]`. */
   #array(): VenueFrame | null {
-    const s = this.#scan;
-    s.literal("[");
-    s.number();
-    s.literal(",[");
+    const c = this.#cursor;
+    if (!c.is(ARRAY_HEAD)) return null;
+    c.at = ARRAY_HEAD.lastIndex;
     const rows: Omit<VenueTrade, "symbol">[] = [];
-    while (s.ok) {
-      s.literal('["');
-      const price = s.decimal();
-      s.literal('","');
-      const quantity = s.decimal();
-      s.literal('","');
-      const from = s.at;
-      s.decimal();
-      const timeMs = secondsMs(s.text.slice(from, s.at));
-      s.literal('","');
-      const buyerIsMaker = s.optional("s");
-      if (!buyerIsMaker) s.literal("b");
-      s.literal('","');
-      s.word();
-      s.literal('","');
-      s.word();
-      s.literal('"]');
-      if (!s.ok || timeMs === null) return null;
+    do {
+      if (!c.is(ARRAY_ROW)) return null;
+      c.over('["');
+      const price = c.upTo();
+      c.over('","');
+      const quantity = c.upTo();
+      c.over('","');
+      const timeMs = secondsMs(c.upTo());
+      c.over('","');
+      const buyerIsMaker = c.optional("s");
+      c.at = ARRAY_ROW.lastIndex;
+      if (timeMs === null) return null;
       rows.push({ id: null, price, quantity, timeMs, buyerIsMaker });
-      if (!s.optional(",")) break;
-    }
-    s.literal('],"trade","');
-    const base = s.symbol();
-    s.literal("/");
-    const quote = s.symbol();
-    s.literal('"]');
-    if (!s.ok || s.at !== s.text.length) return null;
-    const symbol = `${currentName(base)}/${currentName(quote)}`;
-    if (symbol.length > 40) return null;
-    return krakenTrades(
-      "v1",
-      rows.map((row) => ({ symbol, ...row })),
-      [],
-      [],
-    );
+    } while (c.optional(","));
+    if (!c.is(ARRAY_TAIL) || ARRAY_TAIL.lastIndex !== c.text.length) return null;
+    c.over('],"trade","');
+    const base = currentName(c.upTo("/"));
+    c.over("/");
+    const symbol = `${base}/${currentName(c.upTo())}`;
+    const trades = rows.map((row) => ({ symbol, ...row }));
+    return krakenTrades("v1", trades, NONE, NONE);
   }
 }

@@ -1,6 +1,6 @@
 import { isPlausible } from "../binance/frame.ts";
-import { TextScanner } from "../text-scanner.ts";
 import type { OmittedRow, Venue, VenueFrame, VenueLimits, VenueReader, VenueRule, VenueTrade } from "./contract.ts";
+import { DECIMAL, FieldCursor, maybe, SYMBOL, shape, WHOLE } from "./field-cursor.ts";
 import {
   badKlines,
   batched,
@@ -105,65 +105,55 @@ export const OKX: Venue = {
 
 const NONE: readonly never[] = [];
 
-/** OKX's public and business messages; rows of a trades channel in the documented order of fields are scanned. */
+const HEAD = shape`{"arg":{"channel":"trades${"(?:-all)?"}","instId":"${SYMBOL}"},"data":[`;
+const ROW = shape`{"instId":"${SYMBOL}","tradeId":"${WHOLE}","px":"${DECIMAL}","sz":"${DECIMAL}","side":"${"(?:buy|sell)"}","ts":"${WHOLE}"${maybe(shape`,"count":"${WHOLE}"`)}${maybe(shape`,"source":"${WHOLE}"`)}${maybe(shape`,"seqId":${WHOLE}`)}}`;
+
+/** OKX's public and business messages; rows of a trades channel in the venue's order of fields are walked. */
 class OkxReader implements VenueReader {
-  readonly #scan = new TextScanner();
+  readonly #cursor = new FieldCursor();
 
   read(text: string, from = 0): VenueFrame {
-    const s = this.#scan;
-    s.begin(text, from);
+    this.#cursor.begin(text, from);
     return this.#trades() ?? parseFrame(from === 0 ? text : text.slice(from));
   }
 
   #trades(): VenueFrame | null {
-    const s = this.#scan;
-    s.literal('{"arg":{"channel":"trades');
-    if (!s.ok) return null;
-    const all = s.optional("-all");
-    s.literal('","instId":"');
-    const named = s.pairSymbol();
-    s.literal('"},"data":[');
+    const c = this.#cursor;
+    if (!c.is(HEAD)) return null;
+    c.over('{"arg":{"channel":"trades');
+    const all = c.optional("-all");
+    c.over('","instId":"');
+    const named = c.upTo();
+    c.over('"},"data":[');
     const trades: VenueTrade[] = [];
-    while (s.ok) {
+    do {
       const trade = this.#row(all);
       if (trade === null || trade.symbol !== named) return null;
       trades.push(trade);
-      if (!s.optional(",")) break;
-    }
-    s.literal("]}");
-    if (!s.ok || s.at !== s.text.length) return null;
-    return tradesFrame(all ? "trades-all" : "trades", trades, NONE);
+    } while (c.optional(","));
+    return c.optional("]}") && c.ended ? tradesFrame(all ? "trades-all" : "trades", trades, NONE) : null;
   }
 
   #row(all: boolean): VenueTrade | null {
-    const s = this.#scan;
-    s.literal('{"instId":"');
-    const symbol = s.pairSymbol();
-    s.literal('","tradeId":"');
-    const lastId = s.number();
-    s.literal('","px":"');
-    const price = s.decimal();
-    s.literal('","sz":"');
-    const quantity = s.decimal();
-    s.literal('","side":"');
-    const bought = s.optional("buy");
-    if (!bought) s.literal("sell");
-    s.literal('","ts":"');
-    const timeMs = s.number();
-    s.literal('"');
-    let count = 1;
-    if (s.optional(',"count":"')) {
-      count = s.number();
-      s.literal('"');
-    }
-    if (s.optional(',"source":"')) {
-      s.number();
-      s.literal('"');
-    }
-    if (s.optional(',"seqId":')) s.number();
-    s.literal("}");
-    if (!s.ok || !isPlausible(timeMs) || count < 1 || count > lastId || (all && count !== 1)) return null;
-    return tradeOf(symbol, lastId, count, price, quantity, timeMs, !bought);
+    const c = this.#cursor;
+    if (!c.is(ROW)) return null;
+    c.over('{"instId":"');
+    const symbol = c.upTo();
+    c.over('","tradeId":"');
+    const lastId = c.whole();
+    c.over('","px":"');
+    const price = c.upTo();
+    c.over('","sz":"');
+    const quantity = c.upTo();
+    c.over('","side":"');
+    const sold = c.upTo() === "sell";
+    c.over('","ts":"');
+    const timeMs = c.whole();
+    c.over('"');
+    const count = c.optional(',"count":"') ? c.whole() : 1;
+    c.at = ROW.lastIndex;
+    if (!isPlausible(timeMs) || count < 1 || count > lastId || (all && count !== 1)) return null;
+    return tradeOf(symbol, lastId, count, price, quantity, timeMs, sold);
   }
 }
 

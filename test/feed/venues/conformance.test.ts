@@ -1,10 +1,37 @@
 import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
 import { isSymbol } from "../../../src/core/symbol.ts";
 import { MINUTE_MS } from "../../../src/core/time.ts";
 import { refusedSymbols } from "../../../src/feed/venues/contract.ts";
 import { VENUES } from "../../../src/feed/venues/venues.ts";
 import { DOCUMENTED, MINUTE } from "./documented.ts";
 
+const patches = fc.oneof(
+  fc.constantFrom(
+    "",
+    " ",
+    '"',
+    "\\",
+    "{",
+    "}",
+    "[",
+    "]",
+    ",",
+    ":",
+    "0",
+    "9",
+    "00",
+    ".",
+    "-",
+    "/",
+    "e1",
+    "1e-7",
+    "true",
+    "null",
+  ),
+  fc.constantFrom("\u0000", "\u00e9", "\\u0041", "99999999999999999", "x", "X", "Z", '","', '",'),
+  fc.string({ maxLength: 3 }),
+);
 const RULES = [
   "symbol",
   "trades",
@@ -100,6 +127,21 @@ for (const venue of VENUES) {
         expect(frame.type).toBe("malformed");
         if (frame.type === "malformed") expect(frame.reason).not.toBe("");
       }
+    });
+
+    test("a trade frame that is changed anywhere is read alike by walking its fields and by JSON.parse", () => {
+      const texts = [...documented.trades.map(({ text }) => text), documented.zero];
+      const reader = venue.reader();
+      fc.assert(
+        fc.property(fc.constantFrom(...texts), fc.nat(400), fc.nat(8), patches, (text, where, cut, put) => {
+          const at = where % (text.length + 1);
+          const changed = text.slice(0, at) + put + text.slice(at + cut);
+          // A blank that JSON does not mind keeps everything but JSON.parse out.
+          expect(reader.read(changed)).toEqual(reader.read(` ${changed}`));
+          expect(reader.read(`17 ${changed}`, 3)).toEqual(reader.read(changed));
+        }),
+        { seed: 20_261_124, numRuns: 3000 },
+      );
     });
 
     test("klines are read oldest first, and only those that are final", () => {
