@@ -1,97 +1,128 @@
-import { TextScanner } from "../text-scanner.ts";
-import { type Frame, isPlausible } from "./frame.ts";
+import type { Trade } from "../contract.ts";
+import { DECIMAL, FieldCursor, SYMBOL_WORD, shape, TRUTH, WHOLE } from "../field-cursor.ts";
+import { type BinanceMarket, type Frame, isPlausible } from "./frame.ts";
 import { parseFrame } from "./frame-json.ts";
 
+const STREAM = "[a-z0-9_]*";
+const SPOT = shape`{"stream":"${STREAM}@trade","data":{"e":"trade","E":${WHOLE},"s":"${SYMBOL_WORD}","t":${WHOLE},"p":"${DECIMAL}","q":"${DECIMAL}","T":${WHOLE},"m":${TRUTH},"M":${TRUTH}}}`;
+const USDM = shape`{"stream":"${STREAM}@trade","data":{"e":"trade","E":${WHOLE},"T":${WHOLE},"s":"${SYMBOL_WORD}","t":${WHOLE},"p":"${DECIMAL}","q":"${DECIMAL}","X":"MARKET","m":${TRUTH}}}`;
+const SPOT_AGGREGATE = shape`{"stream":"${STREAM}@aggTrade","data":{"e":"aggTrade","E":${WHOLE},"s":"${SYMBOL_WORD}","a":${WHOLE},"p":"${DECIMAL}","q":"${DECIMAL}","f":${WHOLE},"l":${WHOLE},"T":${WHOLE},"m":${TRUTH},"M":${TRUTH}}}`;
+const USDM_AGGREGATE = shape`{"stream":"${STREAM}@aggTrade","data":{"e":"aggTrade","E":${WHOLE},"a":${WHOLE},"s":"${SYMBOL_WORD}","p":"${DECIMAL}","q":"${DECIMAL}","f":${WHOLE},"l":${WHOLE},"T":${WHOLE},"m":${TRUTH}}}`;
+
 /**
- * Reads Binance's trade frames: a scanner for the exact field orders of the combined spot and USD-M trade and aggTrade streams, and
- * JSON.parse for whatever is not exactly that. Both give the same answer; the scanner only gives it sooner.
+ * Reads Binance's trade frames: those in the exact field orders of the combined spot and USD-M trade and aggTrade streams by walking
+ * over their fields, and whatever is not exactly that by JSON.parse. Both give the same answer; the walk only gives it sooner.
  */
 export class FrameReader {
-  readonly #scan = new TextScanner();
+  readonly #cursor = new FieldCursor();
+  /** The kind of frame that came last: the next one is tried as that first. */
+  #last: () => Frame | null = this.#spot;
 
   /** Reads `text` from `from` on. Never throws. */
   read(text: string, from = 0): Frame {
-    return this.#stream(text, from) ?? parseFrame(from === 0 ? text : text.slice(from));
+    this.#cursor.begin(text, from);
+    return this.#last() ?? this.#walk() ?? parseFrame(from === 0 ? text : text.slice(from));
   }
 
   /** A trade in one of the known orders, or null: anything else is JSON.parse's to judge. */
-  #stream(text: string, from: number): Frame | null {
-    const s = this.#scan;
-    s.begin(text, from);
-    s.literal('{"stream":"');
-    if (!s.ok) return null;
-    s.streamName();
-    if (s.optional('@trade","data":{"e":"trade","E":')) return this.#trade();
-    return s.optional('@aggTrade","data":{"e":"aggTrade","E":') ? this.#aggregate() : null;
+  #walk(): Frame | null {
+    for (const kind of [this.#spot, this.#usdm, this.#spotAggregate, this.#usdmAggregate]) {
+      if (kind === this.#last) continue;
+      const frame = kind.call(this);
+      if (frame === null) continue;
+      this.#last = kind;
+      return frame;
+    }
+    return null;
   }
 
-  #trade(): Frame | null {
-    const s = this.#scan;
-    const eventTimeMs = s.number();
-    let timeMs = 0;
-    const usdm = s.optional(',"T":');
-    if (usdm) timeMs = s.number();
-    s.literal(',"s":"');
-    const symbol = s.symbol();
-    s.literal('","t":');
-    const id = s.number();
-    s.literal(',"p":"');
-    const price = s.decimal();
-    s.literal('","q":"');
-    const quantity = s.decimal();
-    if (usdm) {
-      s.literal('","X":"MARKET","m":');
-    } else {
-      s.literal('","T":');
-      timeMs = s.number();
-      s.literal(',"m":');
-    }
-    const buyerIsMaker = s.boolean();
-    this.#end(usdm);
-    if (!s.ok || s.at !== s.text.length || !isPlausible(timeMs) || !isPlausible(eventTimeMs)) return null;
-    const trade = { symbol, id, price, quantity, timeMs, buyerIsMaker };
-    return { type: "trade", trade, eventTimeMs, market: usdm ? "binance-usdm" : "binance-spot", aggregate: false };
+  #spot(): Frame | null {
+    const c = this.#cursor;
+    if (!c.is(SPOT) || SPOT.lastIndex !== c.text.length) return null;
+    this.#toEvent('@trade","data":{"e":"trade","E":');
+    const eventTimeMs = c.whole();
+    c.over(',"s":"');
+    const symbol = c.upTo();
+    c.over('","t":');
+    const id = c.whole();
+    c.over(',"p":"');
+    const price = c.upTo();
+    c.over('","q":"');
+    const quantity = c.upTo();
+    c.over('","T":');
+    const timeMs = c.whole();
+    c.over(',"m":');
+    const buyerIsMaker = c.truth();
+    return framed({ symbol, id, price, quantity, timeMs, buyerIsMaker }, eventTimeMs, "binance-spot");
+  }
+
+  #usdm(): Frame | null {
+    const c = this.#cursor;
+    if (!c.is(USDM) || USDM.lastIndex !== c.text.length) return null;
+    this.#toEvent('@trade","data":{"e":"trade","E":');
+    const eventTimeMs = c.whole();
+    c.over(',"T":');
+    const timeMs = c.whole();
+    c.over(',"s":"');
+    const symbol = c.upTo();
+    c.over('","t":');
+    const id = c.whole();
+    c.over(',"p":"');
+    const price = c.upTo();
+    c.over('","q":"');
+    const quantity = c.upTo();
+    c.over('","X":"MARKET","m":');
+    const buyerIsMaker = c.truth();
+    return framed({ symbol, id, price, quantity, timeMs, buyerIsMaker }, eventTimeMs, "binance-usdm");
+  }
+
+  #spotAggregate(): Frame | null {
+    return this.#aggregate(SPOT_AGGREGATE, "binance-spot");
+  }
+
+  #usdmAggregate(): Frame | null {
+    return this.#aggregate(USDM_AGGREGATE, "binance-usdm");
   }
 
   /** The two markets differ in where `a` stands. */
-  #aggregate(): Frame | null {
-    const s = this.#scan;
-    const eventTimeMs = s.number();
-    const usdm = s.optional(',"a":');
-    if (usdm) s.number();
-    s.literal(',"s":"');
-    const symbol = s.symbol();
-    s.literal('"');
-    if (!usdm) {
-      s.literal(',"a":');
-      s.number();
-    }
-    s.literal(',"p":"');
-    const price = s.decimal();
-    s.literal('","q":"');
-    const quantity = s.decimal();
-    s.literal('","f":');
-    const id = s.number();
-    s.literal(',"l":');
-    const lastId = s.number();
-    s.literal(',"T":');
-    const timeMs = s.number();
-    s.literal(',"m":');
-    const buyerIsMaker = s.boolean();
-    this.#end(usdm);
-    if (!s.ok || s.at !== s.text.length || !isPlausible(timeMs) || !isPlausible(eventTimeMs) || lastId < id)
-      return null;
-    const trade = { symbol, id, price, quantity, timeMs, buyerIsMaker, lastId };
-    return { type: "trade", trade, eventTimeMs, market: usdm ? "binance-usdm" : "binance-spot", aggregate: true };
+  #aggregate(expected: RegExp, market: BinanceMarket): Frame | null {
+    const c = this.#cursor;
+    if (!c.is(expected) || expected.lastIndex !== c.text.length) return null;
+    this.#toEvent('@aggTrade","data":{"e":"aggTrade","E":');
+    const eventTimeMs = c.whole();
+    if (market === "binance-usdm") c.over(',"a":');
+    if (market === "binance-usdm") c.whole();
+    c.over(',"s":"');
+    const symbol = c.upTo();
+    c.over('"');
+    if (market === "binance-spot") c.over(',"a":');
+    if (market === "binance-spot") c.whole();
+    c.over(',"p":"');
+    const price = c.upTo();
+    c.over('","q":"');
+    const quantity = c.upTo();
+    c.over('","f":');
+    const id = c.whole();
+    c.over(',"l":');
+    const lastId = c.whole();
+    c.over(',"T":');
+    const timeMs = c.whole();
+    c.over(',"m":');
+    const buyerIsMaker = c.truth();
+    if (lastId < id) return null;
+    return framed({ symbol, id, price, quantity, timeMs, buyerIsMaker, lastId }, eventTimeMs, market);
   }
 
-  /** Only spot's rows end with `M`. */
-  #end(usdm: boolean): void {
-    const s = this.#scan;
-    if (!usdm) {
-      s.literal(',"M":');
-      s.boolean();
-    }
-    s.literal("}}");
+  /** Over the stream's name, which the data repeats. */
+  #toEvent(known: string): void {
+    const c = this.#cursor;
+    c.over('{"stream":"');
+    c.at = c.text.indexOf("@", c.at);
+    c.over(known);
   }
+}
+
+function framed(trade: Trade, eventTimeMs: number, market: BinanceMarket): Frame | null {
+  if (!isPlausible(trade.timeMs) || !isPlausible(eventTimeMs)) return null;
+  return { type: "trade", trade, eventTimeMs, market, aggregate: trade.lastId !== undefined };
 }

@@ -1,6 +1,6 @@
 import { isPlausible } from "../binance/frame.ts";
+import { DECIMAL, FieldCursor, maybe, SYMBOL, shape, TRUTH, UUID, WHOLE, WORD } from "../field-cursor.ts";
 import type { OmittedRow, Venue, VenueFrame, VenueLimits, VenueReader, VenueRule, VenueTrade } from "./contract.ts";
-import { DECIMAL, FieldCursor, maybe, SYMBOL, shape, WHOLE, WORD } from "./field-cursor.ts";
 import {
   badKlines,
   batched,
@@ -119,10 +119,9 @@ export const BYBIT: Venue = {
 const NONE: readonly never[] = [];
 
 const SIDE = "(?:Buy|Sell)";
-const TRUTH = "(?:true|false)";
 const HEAD = shape`{"topic":"publicTrade.${SYMBOL}",${`(?:"type":"snapshot","ts":${WHOLE}|"ts":${WHOLE},"type":"snapshot")`},"data":[`;
 const SPOT_ROW = shape`{"i":"${WORD}","T":${WHOLE},"p":"${DECIMAL}","v":"${DECIMAL}","S":"${SIDE}"${maybe(shape`,"seq":${WHOLE}`)},"s":"${SYMBOL}","BT":false${maybe(shape`,"RPI":${TRUTH}`)}}`;
-const LINEAR_ROW = shape`{"T":${WHOLE},"s":"${SYMBOL}","S":"${SIDE}","v":"${DECIMAL}","p":"${DECIMAL}","L":"${WORD}","i":"${WORD}","BT":false${maybe(shape`,"RPI":${TRUTH}`)}${maybe(shape`,"seq":${WHOLE}`)}}`;
+const LINEAR_ROW = shape`{"T":${WHOLE},"s":"${SYMBOL}","S":"${SIDE}","v":"${DECIMAL}","p":"${DECIMAL}","L":"${WORD}","i":"${UUID}","BT":false${maybe(shape`,"RPI":${TRUTH}`)}${maybe(shape`,"seq":${WHOLE}`)}}`;
 
 /** Bybit's v5 public messages; publicTrade in the orders of fields that spot and linear have is walked. */
 class BybitReader implements VenueReader {

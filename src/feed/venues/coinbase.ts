@@ -1,6 +1,6 @@
 import { isPlausible } from "../binance/frame.ts";
+import { DECIMAL, FieldCursor, RFC3339, SYMBOL, shape, UUID, WHOLE, WORD } from "../field-cursor.ts";
 import type { OmittedRow, Venue, VenueFrame, VenueLimits, VenueReader, VenueRule, VenueTrade } from "./contract.ts";
-import { DECIMAL, FieldCursor, RFC3339, SYMBOL, shape, WHOLE, WORD } from "./field-cursor.ts";
 import {
   batched,
   decimalIn,
@@ -106,7 +106,7 @@ export const COINBASE: Venue = {
 
 const NONE: readonly never[] = [];
 
-const MATCH = shape`{"type":"match","trade_id":${WHOLE},"maker_order_id":"${WORD}","taker_order_id":"${WORD}","side":"${"(?:buy|sell)"}","size":"${DECIMAL}","price":"${DECIMAL}","product_id":"${SYMBOL}","sequence":${WHOLE},"time":"${RFC3339}"}`;
+const MATCH = shape`{"type":"${"(?:last_)?match"}","trade_id":${WHOLE},"maker_order_id":"${UUID}","taker_order_id":"${UUID}","side":"${"(?:buy|sell)"}","size":"${DECIMAL}","price":"${DECIMAL}","product_id":"${SYMBOL}","sequence":${WHOLE},"time":"${RFC3339}"}`;
 const UPDATE = shape`{"channel":"market_trades","client_id":"${WORD}","timestamp":"${RFC3339}","sequence_num":${WHOLE},"events":[{"type":"update","trades":[`;
 const ROW = shape`{"product_id":"${SYMBOL}","trade_id":"${WHOLE}","price":"${DECIMAL}","size":"${DECIMAL}","time":"${RFC3339}","side":"${"(?:BUY|SELL)"}"}`;
 
@@ -123,7 +123,9 @@ class CoinbaseReader implements VenueReader {
   #match(): VenueFrame | null {
     const c = this.#cursor;
     if (!c.is(MATCH)) return null;
-    c.over('{"type":"match","trade_id":');
+    c.over('{"type":"');
+    const history = c.optional("last_");
+    c.over('match","trade_id":');
     const id = c.whole();
     c.over(',"maker_order_id":"');
     c.toQuote();
@@ -143,7 +145,8 @@ class CoinbaseReader implements VenueReader {
     const timeMs = this.#time();
     c.over('"}');
     if (!c.ended || !isPlausible(timeMs)) return null;
-    return tradesFrame("match", [{ symbol, id, price, quantity, timeMs, buyerIsMaker }], NONE, NONE);
+    const trades = [{ symbol, id, price, quantity, timeMs, buyerIsMaker }];
+    return history ? tradesFrame("match", NONE, trades, NONE) : tradesFrame("match", trades, NONE, NONE);
   }
 
   #marketTrades(): VenueFrame | null {

@@ -160,7 +160,7 @@ function arrayRow(symbol: string, row: readonly unknown[]): VenueTrade | Omitted
 }
 
 /** `1618678142.557535` in whole ms, cut; null where it is no plausible time. */
-export function secondsMs(text: string): number | null {
+function secondsMs(text: string): number | null {
   const point = text.indexOf(".");
   const whole = point < 0 ? text : text.slice(0, point);
   const fraction = point < 0 ? "" : text.slice(point + 1, point + 4);

@@ -1,8 +1,8 @@
 import { isPlausible } from "../binance/frame.ts";
+import { DECIMAL, FieldCursor, JSON_DECIMAL, RFC3339, SYMBOL, shape, WHOLE, WORD } from "../field-cursor.ts";
 import type { Venue, VenueFrame, VenueLimits, VenueReader, VenueRule, VenueTrade } from "./contract.ts";
-import { DECIMAL, FieldCursor, JSON_DECIMAL, RFC3339, SYMBOL, shape, WHOLE, WORD } from "./field-cursor.ts";
 import { badKlines, batched, isObject, isoMs, klinesOf, numberIn, parseJson, splitPair, wholeIn } from "./fields.ts";
-import { currentName, krakenTrades, parseKraken, secondsMs } from "./kraken-json.ts";
+import { currentName, krakenTrades, parseKraken } from "./kraken-json.ts";
 
 const V2 = "docs.kraken.com, WebSocket v2 (trade, heartbeat, ping, status)";
 const V1 = "docs.kraken.com, WebSocket v1 (trade)";
@@ -160,7 +160,7 @@ class KrakenReader implements VenueReader {
     const c = this.#cursor;
     if (!c.is(ARRAY_HEAD)) return null;
     c.at = ARRAY_HEAD.lastIndex;
-    const rows: Omit<VenueTrade, "symbol">[] = [];
+    const rows: Omit<VenueTrade, "symbol" | "id">[] = [];
     do {
       if (!c.is(ARRAY_ROW)) return null;
       c.over('["');
@@ -168,19 +168,21 @@ class KrakenReader implements VenueReader {
       c.over('","');
       const quantity = c.upTo();
       c.over('","');
-      const timeMs = secondsMs(c.upTo());
+      const timeMs = c.seconds();
       c.over('","');
       const buyerIsMaker = c.optional("s");
       c.at = ARRAY_ROW.lastIndex;
-      if (timeMs === null) return null;
-      rows.push({ id: null, price, quantity, timeMs, buyerIsMaker });
+      if (!isPlausible(timeMs)) return null;
+      rows.push({ price, quantity, timeMs, buyerIsMaker });
     } while (c.optional(","));
     if (!c.is(ARRAY_TAIL) || ARRAY_TAIL.lastIndex !== c.text.length) return null;
     c.over('],"trade","');
     const base = currentName(c.upTo("/"));
     c.over("/");
     const symbol = `${base}/${currentName(c.upTo())}`;
-    const trades = rows.map((row) => ({ symbol, ...row }));
+    const trades = rows.map(({ price, quantity, timeMs, buyerIsMaker }) => {
+      return { symbol, id: null, price, quantity, timeMs, buyerIsMaker };
+    });
     return krakenTrades("v1", trades, NONE, NONE);
   }
 }

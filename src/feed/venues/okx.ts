@@ -1,6 +1,6 @@
 import { isPlausible } from "../binance/frame.ts";
+import { DECIMAL, FieldCursor, maybe, SYMBOL, shape, WHOLE } from "../field-cursor.ts";
 import type { OmittedRow, Venue, VenueFrame, VenueLimits, VenueReader, VenueRule, VenueTrade } from "./contract.ts";
-import { DECIMAL, FieldCursor, maybe, SYMBOL, shape, WHOLE } from "./field-cursor.ts";
 import {
   badKlines,
   batched,

@@ -1,12 +1,18 @@
+const POINT = 46;
+const LOWER_T = 116;
+
 /** Parts of shapes, as sources of regular expressions. All of them are bounded, and none can be read in two ways. */
 export const WHOLE = "(?:0|[1-9]\\d{0,14})";
-/** Digits, a point, digits; at least one of them other than 0. */
-export const DECIMAL = "(?=[\\d.]*[1-9])\\d{1,20}(?:\\.\\d{1,19})?";
-/** The same as JSON writes a number. */
-export const JSON_DECIMAL = "(?=[\\d.]*[1-9])(?:0|[1-9]\\d{0,19})(?:\\.\\d{1,19})?";
+/** Digits, a point, digits, in quotes; at least one of them other than 0. */
+export const DECIMAL = '(?![0.]*")\\d{1,20}(?:\\.\\d{1,19})?';
+/** The same as JSON writes a number, before a comma. */
+export const JSON_DECIMAL = "(?![0.]*,)(?:0|[1-9]\\d{0,19})(?:\\.\\d{1,19})?";
+export const TRUTH = "(?:true|false)";
 export const SYMBOL = "[A-Z0-9][A-Z0-9/-]{0,39}";
+export const SYMBOL_WORD = "[A-Z0-9]{1,40}";
 /** A word that nobody looks at. */
 export const WORD = "[0-9A-Za-z_-]{0,80}";
+export const UUID = "[0-9a-f-]{36}";
 export const RFC3339 = "\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(?:\\.\\d{1,9})?Z";
 
 /**
@@ -70,6 +76,28 @@ export class FieldCursor {
     }
     this.at = at;
     return value;
+  }
+
+  /** Seconds with or without a fraction as whole ms, cut. */
+  seconds(): number {
+    const whole = this.whole();
+    if (this.text.charCodeAt(this.at) !== POINT) return whole * 1000;
+    let ms = 0;
+    let at = this.at + 1;
+    for (let unit = 100; ; at++) {
+      const digit = this.text.charCodeAt(at) - 48;
+      if (!(digit >= 0 && digit <= 9)) break;
+      ms += digit * unit;
+      unit = unit === 100 ? 10 : unit === 10 ? 1 : 0;
+    }
+    this.at = at;
+    return whole * 1000 + ms;
+  }
+
+  truth(): boolean {
+    const yes = this.text.charCodeAt(this.at) === LOWER_T;
+    this.at += yes ? 4 : 5;
+    return yes;
   }
 
   /** What stands here up to the next quote, or other character. */
