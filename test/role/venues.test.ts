@@ -1,6 +1,15 @@
 import { describe, expect, test } from "bun:test";
+import { writeFileSync } from "node:fs";
 import { VENUES } from "../../src/feed/venues/venues.ts";
 import { fabric } from "../support/fabric.ts";
+import { tempFolder } from "../support/temp-folder.ts";
+
+const START = 1_735_689_600_000;
+const okx = (id: number, offsetMs: number) =>
+  `${(START + offsetMs) / 1000}: {"arg":{"channel":"trades-all","instId":"BTC-USDT"},"data":[{"instId":"BTC-USDT","tradeId":"${id}",` +
+  `"px":"100.${id}","sz":"0.5","side":"buy","ts":"${START + offsetMs}","source":"0"}]}`;
+const kraken = (offsetMs: number) =>
+  `${(START + offsetMs) / 1000}: [337,[["100.5","0.25","${(START + offsetMs) / 1000}","b","m",""]],"trade","XBT/USD"]`;
 
 describe("fabric venues", () => {
   test("lists every venue, and as JSON every rule with its value and source", async () => {
@@ -30,6 +39,36 @@ describe("fabric venues", () => {
     const text = await fabric(["venues", "--symbols", "BTC/USDT,ETH/USD", "--venue", "kraken"]);
     expect(text.out).toContain("ETH/USD");
     expect(text.err).toContain("A pair is BASE/QUOTE");
+  });
+
+  test("a recording is replayed into a store of its own venue, and another venue's is refused there", async () => {
+    using folder = tempFolder();
+    const replay = (file: string, symbols: string) =>
+      fabric([
+        "market-data",
+        "--feed",
+        "replay",
+        "--file",
+        folder.join(file),
+        "--symbols",
+        symbols,
+        "--data",
+        folder.join("d"),
+      ]);
+    writeFileSync(folder.join("okx.txt"), [okx(1, 1000), okx(2, 61_000), okx(3, 121_000)].join("\n"));
+    writeFileSync(folder.join("kraken.txt"), [kraken(1000), kraken(61_000)].join("\n"));
+    const first = await replay("okx.txt", "BTC-USDT");
+    expect([first.code, first.err]).toEqual([0, expect.stringContaining("venue okx")]);
+    const sql = "select symbol, provenance, trades from candle order by open_time";
+    const rows = JSON.parse((await fabric(["query", sql, "--json", "--data", folder.join("d")])).out) as unknown;
+    expect(rows).toEqual([
+      { symbol: "BTC-USDT", provenance: "partial", trades: 1 },
+      { symbol: "BTC-USDT", provenance: "complete", trades: 1 },
+      { symbol: "BTC-USDT", provenance: "partial", trades: 1 },
+    ]);
+    const second = await replay("kraken.txt", "BTC/USD");
+    expect(second.code).toBe(77);
+    expect(second.err).toContain('for venue "kraken": it holds venue "okx"');
   });
 
   test("an unknown venue and a name that is no pair are usage errors that say what was expected", async () => {

@@ -100,7 +100,10 @@ export class ReplayFeed implements MarketFeed {
     }
     if (inputs.every((input) => !input.readable)) {
       const names = options.files.join(", ");
-      throw new FabricError("bad-data", `Cannot replay ${names}: no line is a trade of a recording or a trade file`);
+      throw new FabricError(
+        "bad-data",
+        `Cannot replay ${names}: no line is a trade of a recording (of fabric venues) or a trade file`,
+      );
     }
     return new ReplayFeed(options, deps, inputs);
   }

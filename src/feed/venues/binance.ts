@@ -29,6 +29,11 @@ const SPOT_RULES: readonly VenueRule[] = [
   { rule: "streams per connection", value: "1024", source: SPOT_STREAMS },
   { rule: "messages to the venue", value: "5 a second, else disconnected; repeated: banned", source: SPOT_STREAMS },
   { rule: "connections", value: "300 in 5 minutes per IP", source: SPOT_STREAMS },
+  {
+    rule: "sister exchanges",
+    value: "Binance.US speaks the same: a recording of it cannot be told apart and counts as this venue",
+    source: RECORDED,
+  },
   { rule: "ping", value: "the venue's control frame every 20 s, pong within a minute", source: SPOT_STREAMS },
   { rule: "forced close", value: "after 24 h; serverShutdown is sent before some closes", source: SPOT_STREAMS },
   {

@@ -46,7 +46,13 @@ const RULES: readonly VenueRule[] = [
   },
   { rule: "volume", value: "base asset of spot pairs; contracts of any other instrument", source: STREAMS },
   { rule: "request", value: "arguments of 64 KB at most; 480 requests an hour per connection", source: OVERVIEW },
+  { rule: "messages to the venue", value: "3 a second", source: "own: within 480 an hour a start sends few" },
   { rule: "connections", value: "3 a second per IP", source: OVERVIEW },
+  {
+    rule: "sister exchanges",
+    value: "OKCoin speaks the same: a recording of it cannot be told apart and counts as this venue",
+    source: RECORDED,
+  },
   { rule: "ping", value: "the client's text ping, answered pong; closed after 30 s without data", source: OVERVIEW },
   { rule: "forced close", value: "notice 64008 comes 30 s before a service upgrade", source: OVERVIEW },
   {

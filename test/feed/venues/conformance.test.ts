@@ -161,10 +161,18 @@ for (const venue of VENUES) {
       expect(url.protocol).toBe("https:");
     });
 
-    test("every rule names its source", () => {
+    test("every rule names its source, and those that are figures agree with what is done", () => {
       const names = venue.rules.map(({ rule }) => rule);
       for (const name of [...RULES, "klines", "empty minutes", "rate limit"]) expect(names).toContain(name);
       for (const { value, source } of venue.rules) expect(value !== "" && source !== "").toBe(true);
+      expect(new Set(names).size).toBe(names.length);
+      const told = (name: string) => venue.rules.find(({ rule }) => rule === name)?.value ?? "";
+      expect(told("messages to the venue")).toStartWith(`${venue.limits.messagesPerSecond} a second`);
+      const { symbolsPerConnection, symbolsPerRequest } = venue.limits;
+      if (told("streams per connection") !== "") expect(told("streams per connection")).toBe(`${symbolsPerConnection}`);
+      if (told("symbols per request") !== "") expect(told("symbols per request")).toStartWith(`${symbolsPerRequest}`);
+      expect(told("empty minutes")).toContain(venue.emptyMinutes);
+      expect(told("trade ids").includes("none")).toBe(venue.tradeIds !== "count");
     });
   });
 }
