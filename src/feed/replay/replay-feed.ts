@@ -247,6 +247,8 @@ export class ReplayFeed implements MarketFeed {
     if (this.#repeats.get(trade.symbol)) {
       this.#repeats.set(trade.symbol, false);
       this.#counters["history.total"]++;
+      // Nothing marks it: should it be a live one after all, its minute must not pass for whole.
+      sink.onUnreadable?.([trade.symbol], "the first row after a subscription may be of before it");
       return null;
     }
     if (!this.#believes(trade.timeMs, sink)) return null;

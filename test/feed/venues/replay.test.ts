@@ -100,6 +100,24 @@ describe("Replay of a venue's recording", () => {
     ]);
   });
 
+  test("should OKX's first row be a live trade after all, its minute does not pass for whole without it", async () => {
+    const ack = line(500, '{"event":"subscribe","arg":{"channel":"trades-all","instId":"ETH-USDT"}}');
+    const eth = (id: number, offsetMs: number) => okx(id, offsetMs, "trades-all", "ETH-USDT");
+    const lines = [ack, okx(1, 1000), okx(2, 61_000), okx(3, 121_000), eth(7, 122_000), eth(8, 123_000)];
+    const later = [okx(4, 181_000), eth(9, 182_000), okx(5, 241_000), eth(10, 242_000), okx(6, 301_000)];
+    const { out } = await played([...lines, ...later], ["BTC-USDT", "ETH-USDT"]);
+    expect(shown(out.of("ETH-USDT"))).toEqual([
+      [2, "partial", 1],
+      [3, "complete", 1],
+      [4, "complete", 1],
+    ]);
+    expect(
+      shown(out.of("BTC-USDT"))
+        .slice(1, 5)
+        .map(([, provenance]) => provenance),
+    ).toEqual(Array(4).fill("complete"));
+  });
+
   test("two streams of one symbol, or two venues, are never mixed", async () => {
     const lines = [okx(1, 1000), okx(2, 61_000), okx(2, 61_000, "trades"), bybit(62_000, "7"), okx(3, 121_000)];
     const { feed, out } = await played(lines, ["BTC-USDT", "BTCUSDT"]);
