@@ -107,6 +107,13 @@ export class FieldCursor {
     return this.text.slice(from, this.at);
   }
 
+  /** Whether the word that stands here begins with this letter; moves to its end. Spares the word. */
+  wordOf(letter: string): boolean {
+    const yes = this.text.charCodeAt(this.at) === letter.charCodeAt(0);
+    this.toQuote();
+    return yes;
+  }
+
   /** Moves to the next quote. */
   toQuote(): void {
     this.at = this.text.indexOf('"', this.at);

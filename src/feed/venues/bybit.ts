@@ -158,7 +158,7 @@ class BybitReader implements VenueReader {
     c.over('","v":"');
     const quantity = c.upTo();
     c.over('","S":"');
-    const buyerIsMaker = c.upTo() === "Sell";
+    const buyerIsMaker = c.wordOf("S");
     c.over('"');
     if (c.optional(',"seq":')) c.whole();
     c.over(',"s":"');
@@ -174,7 +174,7 @@ class BybitReader implements VenueReader {
     c.over(',"s":"');
     const symbol = c.upTo();
     c.over('","S":"');
-    const buyerIsMaker = c.upTo() === "Sell";
+    const buyerIsMaker = c.wordOf("S");
     c.over('","v":"');
     const quantity = c.upTo();
     c.over('","p":"');

@@ -132,7 +132,7 @@ class CoinbaseReader implements VenueReader {
     c.over('","taker_order_id":"');
     c.toQuote();
     c.over('","side":"');
-    const buyerIsMaker = c.upTo() === "buy";
+    const buyerIsMaker = c.wordOf("b");
     c.over('","size":"');
     const quantity = c.upTo();
     c.over('","price":"');
@@ -176,7 +176,7 @@ class CoinbaseReader implements VenueReader {
     c.over('","time":"');
     const timeMs = this.#time();
     c.over('","side":"');
-    const buyerIsMaker = c.upTo() === "BUY";
+    const buyerIsMaker = c.wordOf("B");
     c.over('"}');
     return isPlausible(timeMs) ? { symbol, id, price, quantity, timeMs, buyerIsMaker } : null;
   }

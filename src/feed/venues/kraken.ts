@@ -107,7 +107,7 @@ export const KRAKEN: Venue = {
 
 const NONE: readonly never[] = [];
 const HEAD = '{"channel":"trade","type":"update","data":[';
-const ROW = shape`{"symbol":"${SYMBOL}","side":"${"(?:buy|sell)"}","price":${JSON_DECIMAL},"qty":${JSON_DECIMAL},"ord_type":"${WORD}","trade_id":${WHOLE},"timestamp":"${RFC3339}"}`;
+const ROW = shape`{"symbol":"${SYMBOL}","side":"${"(?:buy|sell)"}","price":${JSON_DECIMAL},"qty":${JSON_DECIMAL},"ord_type":"${"[a-z-]{1,30}"}","trade_id":${WHOLE},"timestamp":"${RFC3339}"}`;
 const ARRAY_HEAD = shape`[${WHOLE},[`;
 const ARRAY_ROW = shape`["${DECIMAL}","${DECIMAL}","${DECIMAL}","${"[bs]"}","${WORD}","${WORD}"]`;
 const ARRAY_TAIL = shape`],"trade","${"[A-Z0-9]{1,19}"}/${"[A-Z0-9]{1,19}"}"]`;
@@ -140,7 +140,7 @@ class KrakenReader implements VenueReader {
     c.over('{"symbol":"');
     const symbol = c.upTo();
     c.over('","side":"');
-    const buyerIsMaker = c.upTo() === "sell";
+    const buyerIsMaker = c.wordOf("s");
     c.over('","price":');
     const price = c.upTo(",");
     c.over(',"qty":');

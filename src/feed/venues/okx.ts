@@ -152,7 +152,7 @@ class OkxReader implements VenueReader {
     c.over('","sz":"');
     const quantity = c.upTo();
     c.over('","side":"');
-    const sold = c.upTo() === "sell";
+    const sold = c.wordOf("s");
     c.over('","ts":"');
     const timeMs = c.whole();
     c.over('"');
