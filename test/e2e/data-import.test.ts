@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
+import { eventually } from "../support/eventually.ts";
 import { fabric, RECORDINGS, start } from "../support/fabric.ts";
 import { tempFolder } from "../support/temp-folder.ts";
 import { makeStore } from "./support-store.ts";
@@ -107,6 +108,52 @@ BTCUSDT of binance-spot: 140 added, 10 stored already, 1 bad
   });
 });
 
+describe("A long import", () => {
+  const ROWS = 200_000;
+  const symbol = ["--symbol", "BTCUSDT"];
+  const stored = async (data: string) => {
+    const done = await fabric(["query", "select count(*) n from candle", "--json", "--data", data]);
+    return done.code === 0 ? JSON.parse(done.out)[0].n : 0;
+  };
+
+  test("shows no bar off a terminal; a market-data that starts meanwhile is told its pid (69); killed, it is finished by repeating it", async () => {
+    using folder = tempFolder();
+    const [data, file] = [folder.join("d"), folder.join("long.csv")];
+    writeFileSync(file, csv(ROWS));
+    await using importing = start(["data", "import", file, ...symbol, "--data", data]);
+    await eventually(() => existsSync(join(data, "run/market-data.json")), 10_000);
+    const refused = await fabric(["market-data", "--feed", "sim", "--symbols", "BTCUSDT", "--data", data]);
+    expect([refused.code, refused.err]).toEqual([69, expect.stringContaining(`process ${importing.pid} holds it`)]);
+    await eventually(() => existsSync(join(data, "market.duckdb.wal")), 10_000);
+    importing.process.kill("SIGKILL");
+    await importing.process.exited;
+    expect([importing.out(), importing.err()]).toEqual(["", ""]);
+
+    const again = await imports(data, [file], ...symbol, "--json");
+    const { added, stored: there } = JSON.parse(again.out);
+    expect(added + there).toBe(ROWS);
+    expect(await stored(data)).toBe(ROWS);
+    expect((await fabric(["data", "verify", "--data", data])).code).toBe(0);
+  }, 60_000);
+
+  test("ends in order where it is asked to (75), says how far it came, and goes on when it is repeated", async () => {
+    using folder = tempFolder();
+    const [data, file] = [folder.join("d"), folder.join("long.csv")];
+    writeFileSync(file, csv(ROWS));
+    await using importing = start(["data", "import", file, ...symbol, "--json", "--data", data]);
+    await eventually(() => existsSync(join(data, "market.duckdb.wal")), 10_000);
+    expect(await importing.stop("SIGINT")).toBe(75);
+    await importing.drained;
+    const { added } = JSON.parse(importing.out());
+    expect(added).toBeLessThan(ROWS);
+    expect(await stored(data)).toBe(added);
+    expect(JSON.parse((await imports(data, [file], ...symbol, "--json")).out)).toMatchObject({
+      added: ROWS - added,
+      stored: added,
+    });
+  }, 60_000);
+});
+
 interface History {
   readonly file: string;
   readonly symbol: string;
@@ -170,6 +217,8 @@ describe.skipIf(RECORDINGS === null)("Weeks of the exchanges' own 1-minute candl
       const gaps = JSON.parse((await fabric(["data", "gaps", "--json", "--data", folder.path])).out);
       expect(gaps.length).toBe(history.stretches);
       expect(gaps.reduce((sum: number, gap: { minutes: number }) => sum + gap.minutes, 0)).toBe(history.absent);
+      const audit = await fabric(["audit", "--against", path, "--json", "--data", folder.path]);
+      expect([audit.code, JSON.parse(audit.out)]).toMatchObject([0, { equal: history.rows, minutes: history.rows }]);
       const sql = "select count(*) n, count(*) filter (volume = 0) zero from candle";
       const [stored] = JSON.parse((await fabric(["query", sql, "--json", "--data", folder.path])).out);
       expect([stored.n, stored.zero]).toEqual([history.rows, history.zeroVolume]);

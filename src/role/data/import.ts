@@ -66,7 +66,9 @@ export async function runImport(options: ImportOptions): Promise<number> {
     await writer.close();
   }
   tell(options, writer, facts, done);
-  return stop.signal.aborted ? EXIT_TRY_AGAIN : 0;
+  if (!stop.signal.aborted) return 0;
+  process.stderr.write("fabric: stopped before the end; the same command brings in the rest\n");
+  return EXIT_TRY_AGAIN;
 }
 
 /** Commits files in bounded batches, sealing as it goes. */
