@@ -75,7 +75,10 @@ BTCUSDT of binance-spot: 140 added, 10 stored already, 1 bad
     expect((await imports(data, [], ...symbol)).code).toBe(64);
     expect((await imports(data, [good], ...symbol, "--venue", "Binance!")).code).toBe(64);
     expect(existsSync(data)).toBe(false);
-    expect((await imports(data, [good], ...symbol, "--venue", "kraken")).code).toBe(0);
+    const known = await imports(data, [good], ...symbol, "--venue", "kraken");
+    expect([known.code, known.err]).toEqual([0, ""]);
+    const typo = await imports(folder.join("typo"), [good], ...symbol, "--venue", "binance");
+    expect([typo.code, typo.err]).toEqual([0, expect.stringContaining("market-data knows no venue binance")]);
     const other = await imports(data, [good], ...symbol, "--venue", "binance-spot");
     expect([other.code, other.err]).toEqual([77, expect.stringContaining('it holds venue "kraken"')]);
     expect((await imports(data, [good], ...symbol)).out).toContain("of kraken: 0 added, 3 stored already");

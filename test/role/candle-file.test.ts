@@ -72,6 +72,8 @@ describe("A candle file", () => {
       takerBuyVolume: 0.5,
       takerBuyQuoteVolume: 5.5,
     });
+    const since2025 = `${START}000,10,12,9,11,1.5,${START + 59_999}999,16.5,7,0.5,5.5,0\n`;
+    expect((await read(since2025)).rows[0]?.candle).toEqual(candle?.candle as never);
     expect((await read(`${line(START)},7\n`)).rows[0]?.candle).toMatchObject({ volume: 1.5, trades: 7 });
     expect((await read(line(START))).rows[0]?.candle).toMatchObject({ volume: 1.5, trades: 0 });
     expect(await faultOf(`${line(START)},7,8\n`)).toContain("found 8 columns");

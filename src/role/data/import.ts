@@ -2,6 +2,7 @@ import { platform } from "#platform";
 import type { Candle } from "../../core/candle.ts";
 import { FabricError } from "../../core/errors.ts";
 import { toRfc3339 } from "../../core/time.ts";
+import { VENUES } from "../../feed/venues/venues.ts";
 import type { StoreWriter } from "../../store/contract.ts";
 import { storeLayout } from "../../store/layout.ts";
 import { readManifest } from "../../store/manifest.ts";
@@ -56,6 +57,12 @@ export async function runImport(options: ImportOptions): Promise<number> {
   prepareDataFolder(folder, platform.files);
   using _place = takeMarketPlace(folder, "import into the store", "announced");
   const writer = await openImportStore(folder.path, options.venue ?? venueOf(folder) ?? DEFAULT_VENUE);
+  if (!VENUES.some(({ id }) => id === writer.venue)) {
+    const known = VENUES.map(({ id }) => id).join(", ");
+    process.stderr.write(
+      `fabric: market-data knows no venue ${writer.venue}, so that it cannot go on in this store (${known})\n`,
+    );
+  }
   const done: Imported[] = [];
   try {
     using bar = new ProgressBar(facts.reduce((sum, file) => sum + file.good, 0));
