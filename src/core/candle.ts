@@ -31,6 +31,21 @@ export interface Candle {
   readonly provenance: Provenance;
 }
 
+/** A candle's prices, volumes and count, in the order of its columns. */
+export const CANDLE_FIGURES = [
+  "open",
+  "high",
+  "low",
+  "close",
+  "volume",
+  "quoteVolume",
+  "trades",
+  "takerBuyVolume",
+  "takerBuyQuoteVolume",
+] as const satisfies readonly (keyof Candle)[];
+
+export type CandleFigure = (typeof CANDLE_FIGURES)[number];
+
 /** A revision-0 candle as the store holds it. */
 export interface StoredCandle extends Candle {
   /** The truth's row number: 1, 2, 3 … without holes over the whole store. */

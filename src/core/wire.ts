@@ -1,4 +1,12 @@
-import { type Candle, candleFault, closeTimeOf, PROVENANCES, type Provenance, type StoredCandle } from "./candle.ts";
+import {
+  CANDLE_FIGURES,
+  type Candle,
+  candleFault,
+  closeTimeOf,
+  PROVENANCES,
+  type Provenance,
+  type StoredCandle,
+} from "./candle.ts";
 import type { LogLevel } from "./env.ts";
 import { isSymbol } from "./symbol.ts";
 import { isMarketTime, isMinuteStart } from "./time.ts";
@@ -129,18 +137,7 @@ export interface ScanBody extends Envelope {
   readonly rows: readonly ScanRow[];
 }
 
-const CANDLE_NUMBERS = [
-  "openTime",
-  "open",
-  "high",
-  "low",
-  "close",
-  "volume",
-  "quoteVolume",
-  "trades",
-  "takerBuyVolume",
-  "takerBuyQuoteVolume",
-] as const;
+const CANDLE_NUMBERS = ["openTime", ...CANDLE_FIGURES] as const;
 
 type Json = Readonly<Record<string, unknown>>;
 

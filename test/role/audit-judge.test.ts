@@ -1,7 +1,8 @@
 import { describe, expect, test } from "bun:test";
-import { FIGURES, type Figure, judge, type Pair } from "../../src/role/audit/judge.ts";
+import { CANDLE_FIGURES, type CandleFigure } from "../../src/core/candle.ts";
+import { judge, type Pair } from "../../src/role/audit/judge.ts";
 
-const FIGURES_OF: Readonly<Record<Figure, number>> = {
+const FIGURES_OF: Readonly<Record<CandleFigure, number>> = {
   open: 10,
   high: 12,
   low: 9,
@@ -15,12 +16,12 @@ const FIGURES_OF: Readonly<Record<Figure, number>> = {
 const FLAT = { open: 11, high: 11, low: 11, close: 11 };
 const NOTHING = { volume: 0, quoteVolume: 0, trades: 0, takerBuyVolume: 0, takerBuyQuoteVolume: 0 };
 
-const stored = (changes: Partial<Record<Figure, number>> = {}, provenance = "complete") => ({
+const stored = (changes: Partial<Record<CandleFigure, number>> = {}, provenance = "complete") => ({
   ...FIGURES_OF,
   ...changes,
   provenance,
 });
-const official = (changes: Partial<Record<Figure, number | null>> = {}) => ({ ...FIGURES_OF, ...changes });
+const official = (changes: Partial<Record<CandleFigure, number | null>> = {}) => ({ ...FIGURES_OF, ...changes });
 const pair = (changes: Partial<Pair>): Pair => ({
   openTime: 0,
   stored: stored(),
@@ -43,7 +44,7 @@ describe("A minute's verdict", () => {
     expect(told({ stored: stored({}, "partial") })).toBe("equal");
   });
 
-  for (const figure of FIGURES) {
+  for (const figure of CANDLE_FIGURES) {
     test(`is wrong where ${figure} differs in its last digit, and says how`, () => {
       const other = FIGURES_OF[figure] + 1e-9;
       const { verdict, why, differences } = judge(pair({ official: official({ [figure]: other }) }), "binance-spot");

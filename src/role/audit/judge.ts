@@ -1,26 +1,13 @@
-/** The figures that official klines may tell, by our names. */
-export const FIGURES = [
-  "open",
-  "high",
-  "low",
-  "close",
-  "volume",
-  "quoteVolume",
-  "trades",
-  "takerBuyVolume",
-  "takerBuyQuoteVolume",
-] as const;
-
-export type Figure = (typeof FIGURES)[number];
+import { CANDLE_FIGURES, type CandleFigure } from "../../core/candle.ts";
 
 /** A minute that is not plainly equal, from both sides. */
 export interface Pair {
   /** Epoch ms. */
   readonly openTime: number;
   /** As last corrected; null where no row is stored. */
-  readonly stored: (Readonly<Record<Figure, number>> & { readonly provenance: string }) | null;
+  readonly stored: (Readonly<Record<CandleFigure, number>> & { readonly provenance: string }) | null;
   /** Null where the klines leave the minute out; a figure is null where they do not tell it. */
-  readonly official: Readonly<Record<Figure, number | null>> | null;
+  readonly official: Readonly<Record<CandleFigure, number | null>> | null;
   /** Close of the official kline of the minute before. */
   readonly officialPreviousClose: number | null;
   /** What feed_gap says of a minute that is not stored. */
@@ -30,7 +17,7 @@ export interface Pair {
 }
 
 export interface Difference {
-  readonly field: Figure;
+  readonly field: CandleFigure;
   readonly stored: number;
   readonly official: number;
 }
@@ -43,9 +30,14 @@ export interface Judgement {
 }
 
 /** What klines of a trade-less minute hold besides zeros is convention. */
-const PRICES: ReadonlySet<Figure> = new Set(["open", "high", "low", "close"]);
+const PRICES: ReadonlySet<CandleFigure> = new Set(["open", "high", "low", "close"]);
 /** What many files of candles do not hold; an import then stores 0. */
-const OFTEN_LACKING: ReadonlySet<Figure> = new Set(["quoteVolume", "trades", "takerBuyVolume", "takerBuyQuoteVolume"]);
+const OFTEN_LACKING: ReadonlySet<CandleFigure> = new Set([
+  "quoteVolume",
+  "trades",
+  "takerBuyVolume",
+  "takerBuyQuoteVolume",
+]);
 
 /**
  * One minute's verdict. Equal: every figure that the klines tell is the very number that is stored, and its trade ids follow on. Explained: it
@@ -73,7 +65,7 @@ function judgeAbsent({ official, gapReason }: Pair): Judgement {
 }
 
 function differencesOf(stored: NonNullable<Pair["stored"]>, official: NonNullable<Pair["official"]>): Difference[] {
-  return FIGURES.flatMap((field) => {
+  return CANDLE_FIGURES.flatMap((field) => {
     const told = official[field];
     return told === null || told === stored[field] ? [] : [{ field, stored: stored[field], official: told }];
   });
@@ -84,7 +76,7 @@ function ruleFor(pair: Pair, differences: readonly Difference[], venue: string):
   const { stored, official } = pair;
   if (stored === null || official === null) return null;
   if (stored.provenance === "partial") return "partial: not all of the minute was heard";
-  const within = (fields: ReadonlySet<Figure>) => differences.every(({ field }) => fields.has(field));
+  const within = (fields: ReadonlySet<CandleFigure>) => differences.every(({ field }) => fields.has(field));
   if (stored.volume === 0 && official.volume === 0 && within(PRICES)) return "no trade: the flat price is convention";
   const isLacking = differences.every((each) => each.stored === 0) && within(OFTEN_LACKING);
   if (stored.provenance === "imported" && stored.volume > 0 && isLacking) return "imported without these figures";

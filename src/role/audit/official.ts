@@ -1,6 +1,7 @@
+import type { CandleFigure } from "../../core/candle.ts";
 import type { Connection } from "../../store/duckdb.ts";
 import { inspectCandleFile, readCandleFile, tellBadRows } from "../data/candle-file.ts";
-import type { Figure } from "./judge.ts";
+
 import { addOfficial } from "./pairs.ts";
 
 /** Takes the klines of files into the table of official ones. Throws as `inspectCandleFile`; bad rows are told on stderr. */
@@ -14,7 +15,7 @@ export async function officialFromFiles(
     tellBadRows(facts);
     for await (const rows of readCandleFile(path, symbol)) {
       const candles = rows.flatMap(({ candle }) => (typeof candle === "string" ? [] : [candle]));
-      await addOfficial(connection, candles, (figure: Figure) => facts.fields.has(figure));
+      await addOfficial(connection, candles, (figure: CandleFigure) => facts.fields.has(figure));
     }
   }
 }

@@ -1,9 +1,9 @@
-import type { Candle } from "../../core/candle.ts";
+import { CANDLE_FIGURES, type Candle, type CandleFigure } from "../../core/candle.ts";
 import { FabricError } from "../../core/errors.ts";
 import { MINUTE_MS, toRfc3339 } from "../../core/time.ts";
 import { type Cell, type Connection, literal } from "../../store/duckdb.ts";
 import { snake } from "../data/candle-columns.ts";
-import { FIGURES, type Figure, type Pair } from "./judge.ts";
+import type { Pair } from "./judge.ts";
 
 export interface TimeRange {
   readonly from: number;
@@ -21,11 +21,11 @@ export interface Pairing {
 }
 
 const PAGE_ROWS = 20_000;
-const COLUMNS = FIGURES.map((figure) => snake(figure));
+const COLUMNS = CANDLE_FIGURES.map((figure) => snake(figure));
 
 /** Makes the table that takes official klines, empty. */
 export async function clearOfficial(connection: Connection): Promise<void> {
-  const columns = FIGURES.map((figure) => `${snake(figure)} ${figure === "trades" ? "BIGINT" : "DOUBLE"}`);
+  const columns = CANDLE_FIGURES.map((figure) => `${snake(figure)} ${figure === "trades" ? "BIGINT" : "DOUBLE"}`);
   await connection.run(`CREATE OR REPLACE TABLE told (t BIGINT, ${columns.join(", ")})`);
 }
 
@@ -33,12 +33,12 @@ export async function clearOfficial(connection: Connection): Promise<void> {
 export async function addOfficial(
   connection: Connection,
   candles: readonly Candle[],
-  tells: (figure: Figure) => boolean,
+  tells: (figure: CandleFigure) => boolean,
 ): Promise<void> {
   if (candles.length === 0) return;
   await connection.append("told", [
     candles.map((candle) => candle.openTime),
-    ...FIGURES.map((figure) => candles.map((candle) => (tells(figure) ? candle[figure] : null))),
+    ...CANDLE_FIGURES.map((figure) => candles.map((candle) => (tells(figure) ? candle[figure] : null))),
   ]);
 }
 
@@ -127,9 +127,9 @@ async function* pages(connection: Connection, symbol: string): AsyncGenerator<re
 
 function pairOf(row: readonly Cell[]): Pair {
   const [t, provenance, officialT, previousClose, isBreak, before, first, besidePartial, gapReason, ...figures] = row;
-  const at = (figure: Figure, side: 0 | 1) => numberOrNull(figures[FIGURES.indexOf(figure) * 2 + side]);
-  const side = <T>(read: (figure: Figure) => T) =>
-    Object.fromEntries(FIGURES.map((figure) => [figure, read(figure)])) as Record<Figure, T>;
+  const at = (figure: CandleFigure, side: 0 | 1) => numberOrNull(figures[CANDLE_FIGURES.indexOf(figure) * 2 + side]);
+  const side = <T>(read: (figure: CandleFigure) => T) =>
+    Object.fromEntries(CANDLE_FIGURES.map((figure) => [figure, read(figure)])) as Record<CandleFigure, T>;
   return {
     openTime: Number(t),
     stored: isNull(provenance)
