@@ -61,6 +61,12 @@ export interface FeedFacts {
   readonly counters: Readonly<Record<string, number>>;
 }
 
+/** The venue's own final candle of a minute. */
+export interface VenueCandle extends Candle {
+  /** Figures that the venue does not tell; they hold zero. Absent: it tells all. */
+  readonly untold?: readonly (keyof Candle)[];
+}
+
 /** Where trades come from: a live venue or a recording. */
 export interface MarketFeed {
   /** binance-spot, coinbase, okx …: what a store is bound to. */

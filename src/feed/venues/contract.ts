@@ -27,6 +27,8 @@ export interface TradesFrame {
   readonly stream: string;
   /** In the venue's order of trading, oldest first. */
   readonly trades: readonly VenueTrade[];
+  /** The number of this message on its connection, where the venue numbers all of them: a jump is a loss. */
+  readonly sequence?: number;
   /** Trades of the time before the subscription, sent along with it: what was between them and now is not here. */
   readonly history: readonly VenueTrade[];
   readonly omitted: readonly OmittedRow[];
@@ -44,8 +46,10 @@ export type VenueFrame =
       readonly requestId: number | null;
       readonly reason: string;
     }
-  /** A sign of life that says nothing of trades: heartbeat, ping, pong. */
+  /** A sign of life that says nothing of trades: heartbeat, ping. */
   | { readonly type: "heartbeat"; readonly eventTimeMs: number | null }
+  /** The answer to a ping of ours; `requestId` where the venue repeats it. */
+  | { readonly type: "pong"; readonly requestId: number | null }
   /** The venue is about to close the connection. */
   | { readonly type: "closing"; readonly reason: string }
   /** Known data that is no trade; `kind` in the venue's word. */
@@ -103,6 +107,58 @@ export interface VenueKline {
 export interface AssetPair {
   readonly base: string;
   readonly quote: string;
+}
+
+/**
+ * What proves on a connection that nothing is under way: a request whose answer overtakes no trade of the time before it. An
+ * answer that lists our subscriptions (an "ack" with symbols) proves these, too.
+ */
+export interface VenueProbe {
+  /** The message; `requestId` is the connection's next one. */
+  text(requestId: number): string;
+  /** Whether this frame answers the probe with this id. */
+  answers(frame: VenueFrame, requestId: number): boolean;
+  /** Whether the answer lists every symbol that is subscribed. */
+  readonly lists: boolean;
+}
+
+/** Which trades are asked for: ids, both ends inclusive, and a time at or before the first of them. */
+export interface TradeRange {
+  readonly fromId: number;
+  readonly throughId: number;
+  readonly fromTimeMs: number;
+}
+
+/** The venue's clock as an answer told it: the real time lay from `timeMs` to `timeMs + precisionMs` when it answered. */
+export interface VenueClockReading {
+  readonly timeMs: number;
+  readonly precisionMs: number;
+}
+
+/**
+ * A venue's public REST interface as far as candles need it, beside its klines. Addresses are the venue's own; whoever asks
+ * may put another origin in their place. What reads an answer throws FabricError "bad-data" where it has not the documented shape.
+ */
+export interface VenueRestRules {
+  readonly timeUrl: string;
+  time(body: string): VenueClockReading;
+  /** The list of every symbol that trades; null where the subscription of an unknown one is refused anyway. */
+  readonly symbolsUrl: string | null;
+  symbols(body: string): readonly string[];
+  /** Minutes of klines in one answer. */
+  readonly klineMinutes: number;
+  /** The newest trades of a symbol. */
+  newestTradesUrl(symbol: string): string;
+  /** Trades by id: one page of them, from either end; null where the venue offers none without a key. */
+  readonly tradesUrl: ((symbol: string, range: TradeRange) => string) | null;
+  /** The trades of either answer, oldest first; rows that are no market trades are left out. */
+  trades(symbol: string, body: string): readonly VenueTrade[];
+  /** Requests a second that we make at most, below the venue's limit. */
+  readonly requestsPerSecond: number;
+  /** Ms for which the venue wants to hear nothing more of us; null where this answer is no refusal for asking too much. */
+  pauseMs(status: number, body: string, retryAfterSeconds: number | null): number | null;
+  /** Whether the answer says that the venue does not know the symbol. */
+  isUnknownSymbol(status: number, body: string): boolean;
 }
 
 /** One exchange's protocol, as far as candles need it. Pure: no socket, no clock. */
