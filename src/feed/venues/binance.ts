@@ -12,7 +12,7 @@ import type {
   VenueReader,
   VenueRule,
 } from "./contract.ts";
-import { badKlines, batched, cutPair, other, parseJson } from "./fields.ts";
+import { badKlines, batched, cutPair, other, parseJson, symbolIn } from "./fields.ts";
 
 const SPOT_STREAMS = "binance-spot-api-docs, web-socket-streams.md";
 const SPOT_REST = "binance-spot-api-docs, rest-api.md";
@@ -41,6 +41,7 @@ const SPOT_RULES: readonly VenueRule[] = [
     value: "answered by request id; an unknown symbol is taken and stays silent",
     source: `${SPOT_STREAMS}; own observation`,
   },
+  { rule: "quiet minute", value: "proven by LIST_SUBSCRIPTIONS, whose answer overtakes no trade", source: "assumed" },
   { rule: "klines", value: "/api/v3/klines, 1000 a page, the running minute is in the list", source: SPOT_REST },
   { rule: "empty minutes", value: "a flat row at the previous close", source: RECORDED },
   { rule: "rate limit", value: "6000 weight a minute; 429 with Retry-After, 418 is a ban", source: SPOT_REST },
@@ -70,6 +71,7 @@ const USDM_RULES: readonly VenueRule[] = [
     value: "answered by request id; an unknown symbol is taken and stays silent",
     source: `${USDM_STREAMS}; own observation`,
   },
+  { rule: "quiet minute", value: "proven by LIST_SUBSCRIPTIONS, whose answer overtakes no trade", source: "assumed" },
   {
     rule: "klines",
     value: "/fapi/v1/klines, 1000 a page (1500 allowed), the running minute is in the list",
@@ -95,6 +97,13 @@ export function binanceVenue(market: BinanceMarket): Venue {
     tradeIds: "count",
     limits,
     ping: { from: "venue", everyMs: spot ? 20_000 : 180_000, text: null },
+    refuses: "request",
+    probe: {
+      text: (id) => JSON.stringify({ method: "LIST_SUBSCRIPTIONS", id }),
+      answers: (frame, id) => frame.type === "ack" && frame.requestId === id,
+      lists: true,
+      gathersMs: 0,
+    },
     closesAfterMs: 24 * 3_600_000,
     repeatsLastTrade: false,
     emptyMinutes: "flat",
@@ -150,7 +159,7 @@ function rareFrame(
       return omittedFrame(frame);
     case "reply":
       return frame.error === null
-        ? { type: "ack", symbols: NONE, requestId: frame.id }
+        ? { type: "ack", symbols: listed(frame.result), requestId: frame.id }
         : { type: "rejected", symbols: NONE, requestId: frame.id, reason: frame.error };
     case "malformed":
       return frame;
@@ -160,6 +169,14 @@ function rareFrame(
       return other("no trade", frame.eventTimeMs);
     }
   }
+}
+
+/** The symbols of the trade streams that LIST_SUBSCRIPTIONS gives. */
+function listed(result: unknown): readonly string[] {
+  if (!Array.isArray(result)) return NONE;
+  return (result as unknown[])
+    .map((name) => (typeof name === "string" ? symbolIn(/^(.+)@trade$/.exec(name)?.[1]) : null))
+    .filter((symbol) => symbol !== null);
 }
 
 function omittedFrame(frame: Frame & { readonly type: "omitted" }): TradesFrame {

@@ -7,6 +7,7 @@ import {
   cutPair,
   decimalIn,
   isObject,
+  isPongTo,
   isZero,
   type Json,
   klinesOf,
@@ -59,6 +60,7 @@ const RULES: readonly VenueRule[] = [
     value: "success false; ret_msg names the topic; the request's other symbols are refused with it",
     source: "public recordings",
   },
+  { rule: "quiet minute", value: "proven by ping, whose pong overtakes no trade", source: "assumed" },
   {
     rule: "klines",
     value: "/v5/market/kline, 1000 a page, newest first, the first still runs; open is the previous close; no count",
@@ -86,6 +88,13 @@ export const BYBIT: Venue = {
   tradeIds: "none",
   limits: LIMITS,
   ping: { from: "client", everyMs: 20_000, text: '{"op":"ping"}' },
+  refuses: "request",
+  probe: {
+    text: (id) => JSON.stringify({ req_id: `${id}`, op: "ping" }),
+    answers: isPongTo,
+    lists: false,
+    gathersMs: 0,
+  },
   closesAfterMs: null,
   repeatsLastTrade: false,
   emptyMinutes: "flat",
@@ -190,7 +199,7 @@ function parseFrame(text: string): VenueFrame {
   if (!isObject(value)) return malformed("not an object");
   if (typeof value.topic === "string") return topic(value.topic, value);
   if (typeof value.success === "boolean") return answer(value.success, value);
-  if (value.op === "pong") return { type: "heartbeat", eventTimeMs: null };
+  if (value.op === "pong") return { type: "pong", requestId: wholeIn(value.req_id) };
   if ("ret_code" in value || "retCode" in value) return other("REST answer");
   return malformed("neither a topic nor an answer");
 }
@@ -200,7 +209,7 @@ function answer(success: boolean, value: Json): VenueFrame {
   const request = isObject(value.request) ? value.request : {};
   const op = value.op ?? request.op;
   const requestId = wholeIn(value.req_id === "" ? undefined : value.req_id);
-  if (op === "ping" || op === "pong" || message === "pong") return { type: "heartbeat", eventTimeMs: null };
+  if (op === "ping" || op === "pong" || message === "pong") return { type: "pong", requestId };
   const symbols = symbolsOf(
     success ? request.args : [...message.matchAll(/publicTrade\.[A-Za-z0-9._-]+/g)].map(String),
   );

@@ -1,8 +1,10 @@
 import type { Candle } from "../../core/candle.ts";
 import type { Trade } from "../contract.ts";
 
+export const VENUE_IDS = ["binance-spot", "binance-usdm", "coinbase", "kraken", "bybit", "okx"] as const;
+
 /** What a store is bound to. */
-export type VenueId = "binance-spot" | "binance-usdm" | "coinbase" | "kraken" | "bybit" | "okx";
+export type VenueId = (typeof VENUE_IDS)[number];
 
 /** A trade as the venue's frame tells it; `id` is null where the venue gives none that counts per symbol. */
 export interface VenueTrade extends Omit<Trade, "id"> {
@@ -34,11 +36,16 @@ export interface TradesFrame {
   readonly omitted: readonly OmittedRow[];
 }
 
-/** What one text message of a venue is. Whatever comes is one of these; nothing throws. */
+/** What one text message of a venue is. Whatever comes is one of these; nothing throws. `sequence`: as in TradesFrame. */
 export type VenueFrame =
   | TradesFrame
   /** A subscription was taken: of these symbols' trades, or of the request with this id. */
-  | { readonly type: "ack"; readonly symbols: readonly string[]; readonly requestId: number | null }
+  | {
+      readonly type: "ack";
+      readonly symbols: readonly string[];
+      readonly requestId: number | null;
+      readonly sequence?: number;
+    }
   /** A subscription was refused; see `refusedSymbols`. */
   | {
       readonly type: "rejected";
@@ -47,13 +54,18 @@ export type VenueFrame =
       readonly reason: string;
     }
   /** A sign of life that says nothing of trades: heartbeat, ping. */
-  | { readonly type: "heartbeat"; readonly eventTimeMs: number | null }
+  | { readonly type: "heartbeat"; readonly eventTimeMs: number | null; readonly sequence?: number }
   /** The answer to a ping of ours; `requestId` where the venue repeats it. */
   | { readonly type: "pong"; readonly requestId: number | null }
   /** The venue is about to close the connection. */
   | { readonly type: "closing"; readonly reason: string }
   /** Known data that is no trade; `kind` in the venue's word. */
-  | { readonly type: "other"; readonly kind: string; readonly eventTimeMs: number | null }
+  | {
+      readonly type: "other";
+      readonly kind: string;
+      readonly eventTimeMs: number | null;
+      readonly sequence?: number;
+    }
   /** Perhaps a trade, of `symbol` where the message names it. */
   | { readonly type: "malformed"; readonly reason: string; readonly symbol: string | null };
 
@@ -120,6 +132,8 @@ export interface VenueProbe {
   answers(frame: VenueFrame, requestId: number): boolean;
   /** Whether the answer lists every symbol that is subscribed. */
   readonly lists: boolean;
+  /** Ms for which the venue gathers trades before it sends them: the answer may overtake these. */
+  readonly gathersMs: number;
 }
 
 /** Which trades are asked for: ids, both ends inclusive, and a time at or before the first of them. */
@@ -170,6 +184,9 @@ export interface Venue {
   readonly tradeIds: "count" | "partly" | "none";
   readonly limits: VenueLimits;
   readonly ping: VenuePing;
+  /** What a refusal ends: only the symbols that it is about, or the whole request that names one of them. */
+  readonly refuses: "symbol" | "request";
+  readonly probe: VenueProbe;
   /** Ms after which the venue closes a connection whatever happens on it; null where it names none. */
   readonly closesAfterMs: number | null;
   /** Whether the venue sends a symbol's last trade anew when its subscription is taken, and does not say so. */

@@ -154,6 +154,11 @@ export function batched(
   return requests;
 }
 
+/** Whether this is the answer to a ping of ours, as far as the venue says which. */
+export function isPongTo(frame: VenueFrame, requestId: number): boolean {
+  return frame.type === "pong" && (frame.requestId === null || frame.requestId === requestId);
+}
+
 /** `BTC-USDT` with its separator as a pair; null where it has other than two parts. */
 export function splitPair(symbol: string, separator: string): AssetPair | null {
   const [base, quote, more] = symbol.split(separator);

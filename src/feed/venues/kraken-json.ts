@@ -101,7 +101,7 @@ function rowOf(row: Json): VenueTrade | OmittedRow | Malformed {
 /** v2's answers to requests. */
 function answer(method: string, value: Json): VenueFrame {
   const requestId = wholeIn(value.req_id);
-  if (method === "pong") return { type: "heartbeat", eventTimeMs: null };
+  if (method === "pong") return { type: "pong", requestId };
   if (value.success === false || "error" in value) {
     const symbol = symbolIn(value.symbol);
     const reason = plain(value.error) ?? "no reason given";
@@ -115,7 +115,8 @@ function answer(method: string, value: Json): VenueFrame {
 
 /** v1's events. */
 function event(name: string, value: Json): VenueFrame {
-  if (name === "heartbeat" || name === "pong") return { type: "heartbeat", eventTimeMs: null };
+  if (name === "heartbeat") return { type: "heartbeat", eventTimeMs: null };
+  if (name === "pong") return { type: "pong", requestId: wholeIn(value.reqid) };
   if (name !== "subscriptionStatus" && name !== "error") return other(name);
   const pair = pairIn(value.pair);
   const requestId = wholeIn(value.reqid);

@@ -1,7 +1,18 @@
 import { isPlausible } from "../binance/frame.ts";
 import { DECIMAL, FieldCursor, JSON_DECIMAL, RFC3339, SYMBOL, shape, WHOLE, WORD } from "../field-cursor.ts";
 import type { Venue, VenueFrame, VenueLimits, VenueReader, VenueRule, VenueTrade } from "./contract.ts";
-import { badKlines, batched, isObject, isoMs, klinesOf, numberIn, parseJson, splitPair, wholeIn } from "./fields.ts";
+import {
+  badKlines,
+  batched,
+  isObject,
+  isoMs,
+  isPongTo,
+  klinesOf,
+  numberIn,
+  parseJson,
+  splitPair,
+  wholeIn,
+} from "./fields.ts";
 import { currentName, krakenTrades, parseKraken } from "./kraken-json.ts";
 
 const V2 = "docs.kraken.com, WebSocket v2 (trade, heartbeat, ping, status)";
@@ -38,6 +49,7 @@ const RULES: readonly VenueRule[] = [
     value: "success false with error and symbol, one answer a symbol; the others go on",
     source: `${V2}; seen in recordings`,
   },
+  { rule: "quiet minute", value: "proven by ping, whose pong overtakes no trade", source: "assumed" },
   {
     rule: "klines",
     value:
@@ -75,6 +87,13 @@ export const KRAKEN: Venue = {
   tradeIds: "partly",
   limits: LIMITS,
   ping: { from: "client", everyMs: 30_000, text: '{"method":"ping"}' },
+  refuses: "symbol",
+  probe: {
+    text: (id) => JSON.stringify({ method: "ping", req_id: id }),
+    answers: isPongTo,
+    lists: false,
+    gathersMs: 0,
+  },
   closesAfterMs: null,
   repeatsLastTrade: false,
   emptyMinutes: "flat",

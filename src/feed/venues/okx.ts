@@ -6,6 +6,7 @@ import {
   batched,
   decimalIn,
   isObject,
+  isPongTo,
   isZero,
   type Json,
   klinesOf,
@@ -60,6 +61,7 @@ const RULES: readonly VenueRule[] = [
     value: "event error 60018; its text names instId",
     source: `${OVERVIEW}; public recordings`,
   },
+  { rule: "quiet minute", value: "proven by ping, whose pong overtakes no trade", source: "assumed" },
   {
     rule: "klines",
     value: "/api/v5/market/history-candles, 100 a page, newest first, confirm 1 once final; no count",
@@ -84,6 +86,8 @@ export const OKX: Venue = {
   tradeIds: "count",
   limits: LIMITS,
   ping: { from: "client", everyMs: 20_000, text: "ping" },
+  refuses: "symbol",
+  probe: { text: () => "ping", answers: isPongTo, lists: false, gathersMs: 0 },
   closesAfterMs: null,
   repeatsLastTrade: true,
   emptyMinutes: "flat",
@@ -178,7 +182,7 @@ function tradeOf(
 }
 
 function parseFrame(text: string): VenueFrame {
-  if (text === "pong" || text === "ping") return { type: "heartbeat", eventTimeMs: null };
+  if (text === "pong") return { type: "pong", requestId: null };
   const value = parseJson(text);
   if (value === undefined) return malformed("not JSON");
   if (!isObject(value)) return malformed("not an object");

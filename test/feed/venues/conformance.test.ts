@@ -77,8 +77,8 @@ for (const venue of VENUES) {
     });
 
     test("a documented trade frame is read in full, scanned or not, wherever it stands in a line", () => {
-      for (const { text, stream, read: trades } of documented.trades) {
-        const frame = { type: "trades", venue: venue.id, stream, trades, history: [], omitted: [] };
+      for (const { text, stream, read: trades, ...numbered } of documented.trades) {
+        const frame = { type: "trades", venue: venue.id, stream, trades, history: [], omitted: [], ...numbered };
         expect(read(text)).toEqual(frame as never);
         expect(venue.reader().read(`1735689661.5: ${text}`, 14)).toEqual(frame as never);
         // A blank that JSON does not mind keeps the scanner out.
@@ -101,6 +101,17 @@ for (const venue of VENUES) {
       expect(refusedSymbols(frame, venue.subscribe([documented.symbol]))).toEqual([documented.symbol]);
       expect(frame.reason.length).toBeGreaterThan(5);
       expect(refusedSymbols({ type: "rejected", symbols: [], requestId: null, reason: "" }, [])).toEqual([]);
+    });
+
+    test("the answer to a probe is told from all else, and lists what is subscribed where it lists anything", () => {
+      for (const text of documented.answers) {
+        const frame = read(text);
+        expect(venue.probe.answers(frame, 1)).toBe(true);
+        if (venue.probe.lists) expect(frame).toMatchObject({ type: "ack", symbols: [documented.symbol] });
+      }
+      for (const text of [...documented.heartbeats, ...documented.others, documented.rejected])
+        expect(venue.probe.answers(read(text), 1)).toBe(false);
+      expect(venue.probe.text(7)).not.toBe("");
     });
 
     test("a heartbeat is no trade, nor is what else the venue sends", () => {

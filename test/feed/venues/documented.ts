@@ -5,12 +5,19 @@ export interface Documented {
   readonly pair: { readonly base: string; readonly quote: string };
   readonly symbol: string;
   /** Frames of live trades and what they must be read as; the first one is in the order of fields that is scanned. */
-  readonly trades: readonly { readonly text: string; readonly stream: string; readonly read: readonly VenueTrade[] }[];
+  readonly trades: readonly {
+    readonly text: string;
+    readonly stream: string;
+    readonly read: readonly VenueTrade[];
+    readonly sequence?: number;
+  }[];
   /** A frame whose row has no quantity. */
   readonly zero: string;
   readonly ack: string;
   readonly rejected: string;
   readonly heartbeats: readonly string[];
+  /** Answers to the probe of request 1, which lists `symbol` where it lists any. */
+  readonly answers: readonly string[];
   readonly closing: string | null;
   readonly others: readonly string[];
   /** Three minutes from MINUTE on, of which the last still runs at MINUTE + 150 s. */
@@ -50,6 +57,7 @@ const binance = {
   ack: '{"result":null,"id":1}',
   rejected: '{"error":{"code":2,"msg":"Invalid request: unknown stream"},"id":1}',
   heartbeats: [],
+  answers: ['{"result":["btcusdt@trade"],"id":1}'],
   others: [
     `{"stream":"btcusdt@bookTicker","data":{"u":1,"s":"BTCUSDT","b":"1","B":"1","a":"1","A":"1"}}`,
     `{"stream":"btcusdt@depth","data":{"e":"depthUpdate","E":${AT},"s":"BTCUSDT","U":1,"u":2,"b":[],"a":[]}}`,
@@ -114,6 +122,7 @@ export const DOCUMENTED: Readonly<Record<VenueId, Documented>> = {
         text: marketTrades(`${marketRow(72, "BUY")},${marketRow(71, "SELL")}`),
         stream: "market_trades",
         read: [trade("BTC-USD", 71), trade("BTC-USD", 72, { buyerIsMaker: true })],
+        sequence: 3,
       },
     ],
     zero: match("0.00"),
@@ -122,6 +131,9 @@ export const DOCUMENTED: Readonly<Record<VenueId, Documented>> = {
     heartbeats: [
       `{"channel":"heartbeats","client_id":"","timestamp":"${ISO}","sequence_num":2,"events":[{"current_time":"2025-01-01 00:01:01","heartbeat_counter":1}]}`,
       `{"type":"heartbeat","sequence":90,"last_trade_id":20,"product_id":"BTC-USD","time":"${ISO}"}`,
+    ],
+    answers: [
+      `{"channel":"subscriptions","client_id":"","timestamp":"${ISO}","sequence_num":5,"events":[{"subscriptions":{"heartbeats":["heartbeats"],"market_trades":["BTC-USD"]}}]}`,
     ],
     closing: null,
     others: [
@@ -145,7 +157,8 @@ export const DOCUMENTED: Readonly<Record<VenueId, Documented>> = {
     zero: v2("0.00000000"),
     ack: `{"method":"subscribe","req_id":1,"result":{"channel":"trade","snapshot":false,"symbol":"BTC/USD"},"success":true,"time_in":"${ISO}","time_out":"${ISO}"}`,
     rejected: `{"error":"Currency pair not supported BTC/USD","method":"subscribe","req_id":1,"success":false,"symbol":"BTC/USD","time_in":"${ISO}","time_out":"${ISO}"}`,
-    heartbeats: ['{"channel":"heartbeat"}', '{"event":"heartbeat"}', '{"method":"pong","req_id":1}'],
+    heartbeats: ['{"channel":"heartbeat"}', '{"event":"heartbeat"}'],
+    answers: [`{"method":"pong","req_id":1,"time_in":"${ISO}","time_out":"${ISO}"}`, '{"event":"pong","reqid":1}'],
     closing: null,
     others: [
       '{"channel":"status","type":"update","data":[{"system":"online","version":"2.0.0"}]}',
@@ -179,7 +192,12 @@ export const DOCUMENTED: Readonly<Record<VenueId, Documented>> = {
     ack: '{"success":true,"ret_msg":"subscribe","conn_id":"d5phu6rboasumi7uds7g","req_id":"1","op":"subscribe"}',
     rejected:
       '{"success":false,"ret_msg":"error:handler not found,topic:publicTrade.BTCUSDT","conn_id":"da7","req_id":"1","op":"subscribe"}',
-    heartbeats: ['{"success":true,"ret_msg":"pong","conn_id":"d5p","req_id":"","op":"ping"}'],
+    heartbeats: [],
+    answers: [
+      '{"success":true,"ret_msg":"pong","conn_id":"d5p","req_id":"","op":"ping"}',
+      '{"success":true,"ret_msg":"pong","conn_id":"d5p","req_id":"1","op":"ping"}',
+      '{"req_id":"1","op":"pong","args":["1735689661123"],"conn_id":"d5p"}',
+    ],
     closing: null,
     others: [
       `{"topic":"orderbook.1.BTCUSDT","type":"delta","ts":${AT},"data":{"s":"BTCUSDT","b":[],"a":[],"u":1,"seq":2}}`,
@@ -210,7 +228,8 @@ export const DOCUMENTED: Readonly<Record<VenueId, Documented>> = {
     ack: '{"event":"subscribe","arg":{"channel":"trades-all","instId":"BTC-USDT"},"connId":"a4d3ae55"}',
     rejected:
       '{"event":"error","code":"60018","msg":"Wrong URL or channel:trades-all,instId:BTC-USDT doesn\'t exist. Please use the correct URL","connId":"a4d3ae55"}',
-    heartbeats: ["pong"],
+    heartbeats: [],
+    answers: ["pong"],
     closing:
       '{"event":"notice","code":"64008","msg":"The connection will soon be closed for a service upgrade. Please reconnect.","connId":"a4d3ae55"}',
     others: [
