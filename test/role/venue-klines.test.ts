@@ -1,92 +1,78 @@
 import { expect, test } from "bun:test";
 import { platform } from "#platform";
 import { FabricError } from "../../src/core/errors.ts";
+import { venueBase } from "../../src/feed/live/endpoint.ts";
 import type { Venue } from "../../src/feed/venues/contract.ts";
 import { VENUES } from "../../src/feed/venues/venues.ts";
-import { type KlinePage, venueKlines } from "../../src/role/audit/venue-klines.ts";
+import { type KlinePage, openVenueKlines, venueKlines } from "../../src/role/audit/venue-klines.ts";
+import { type MarketTrade, serveVenue } from "../feed/live/venue-server.ts";
 
 const START = Date.UTC(2025, 0, 1);
 const at = (minute: number) => START + minute * 60_000;
+const SYMBOLS: Readonly<Record<string, string>> = { coinbase: "BTC-USD", kraken: "BTC/USD", okx: "BTC-USDT" };
+const symbolOf = (venue: Venue) => SYMBOLS[venue.id] ?? "BTCUSDT";
 
-/** What each venue answers for these minutes, in its documented shape and order, at most `most` of them. */
-const ANSWERS: Readonly<Record<string, (minutes: readonly number[]) => unknown>> = {
-  "binance-usdm": (minutes) =>
-    minutes.map((time) => [time, "10", "12", "9", "11", "3", time + 59_999, "31", 5, "1", "10", "0"]),
-  bybit: (minutes) => ({
-    retCode: 0,
-    result: { list: minutes.toReversed().map((time) => [`${time}`, "10", "12", "9", "11", "3", "31"]) },
-  }),
-  coinbase: (minutes) => minutes.toReversed().map((time) => [time / 1000, 9, 12, 10, 11, 3]),
-  okx: (minutes) => ({
-    code: "0",
-    data: minutes.toReversed().map((time) => [`${time}`, "10", "12", "9", "11", "3", "31", "31", "1"]),
-  }),
-};
-/** What each may be asked for in one answer, and how its addresses name the ends (in ms, both inclusive as given here). */
-const MOST: Readonly<Record<string, number>> = { "binance-usdm": 1000, bybit: 1000, coinbase: 300, okx: 100 };
-const ENDS: Readonly<Record<string, (query: URLSearchParams) => readonly [number, number]>> = {
-  "binance-usdm": (query) => [Number(query.get("startTime")), Number(query.get("endTime"))],
-  bybit: (query) => [Number(query.get("start")), Number(query.get("end"))],
-  coinbase: (query) => [Number(query.get("start")) * 1000, Number(query.get("end")) * 1000],
-  okx: (query) => [Number(query.get("before")) + 1, Number(query.get("after")) - 1],
+/** Waits without waiting. */
+const deps = {
+  ...platform,
+  timers: { ...platform.timers, after: (_ms: number, run: () => void) => platform.timers.after(0, run) },
 };
 
-/** A venue's server that has a kline for each minute of `0` to `held - 1`. */
-function server(venue: Venue, held: number, status = 200) {
-  const pauses: number[] = [];
-  let requests = 0;
-  const deps = {
-    clock: platform.clock,
-    timers: {
-      ...platform.timers,
-      after(delayMs: number, run: () => void) {
-        pauses.push(delayMs);
-        return platform.timers.after(0, run);
-      },
-    },
-    httpGet(url: string) {
-      requests++;
-      const [from, to] = ENDS[venue.id]?.(new URL(url).searchParams) ?? [0, 0];
-      const all = Array.from({ length: held }, (_, minute) => at(minute)).filter((time) => time >= from && time <= to);
-      const most = MOST[venue.id] ?? 0;
-      // Asked for more than it gives, a venue keeps one end of it: nobody should ask.
-      const body = JSON.stringify(ANSWERS[venue.id]?.(all.slice(0, most)));
-      return Promise.resolve({ status, headers: {}, body });
-    },
-  };
-  return { deps, pauses, requests: () => requests };
+/** Two trades a minute, none in every fourth minute. */
+function market(minutes: number) {
+  const trades: MarketTrade[] = [];
+  for (let minute = 0; minute < minutes; minute++) {
+    if (minute % 4 === 3) continue;
+    for (const timeMs of [at(minute) + 100, at(minute) + 200])
+      trades.push({ id: trades.length + 1, timeMs, price: "10.5", quantity: "1.5", buyerIsMaker: true });
+  }
+  return { nowMs: at(minutes) + 30_000, trades };
 }
 
 async function gather(pages: AsyncGenerator<KlinePage>) {
-  const candles = [];
-  let untold: readonly string[] = [];
+  const times: number[] = [];
+  const untold = new Set<string>();
   for await (const page of pages) {
-    candles.push(...page.candles);
-    if (page.candles.length > 0) untold = [...page.untold];
+    for (const { openTime } of page.candles) times.push(openTime);
+    for (const figure of page.untold) untold.add(figure);
   }
-  return { times: candles.map(({ openTime }) => openTime), untold };
+  return { times: times.sort((one, more) => one - more), untold };
 }
 
-for (const venue of VENUES.filter(({ id }) => ANSWERS[id] !== undefined)) {
-  test(`${venue.title}'s klines come page by page, each minute once and in order, with what it does not tell`, async () => {
-    const held = 2345;
-    const { deps, pauses, requests } = server(venue, held);
-    const found = await gather(venueKlines(venue, "BTC-USDT", { from: at(3), to: at(held + 500) }, deps));
-    expect(found.times).toEqual(Array.from({ length: held - 3 }, (_, index) => at(index + 3)));
-    expect(requests()).toBe(Math.ceil((held + 498) / (MOST[venue.id] ?? 1)));
-    expect(pauses.length).toBe(requests() - 1);
-    expect(found.untold.includes("takerBuyVolume")).toBe(venue.id !== "binance-usdm");
+for (const venue of VENUES) {
+  test(`${venue.title}'s klines come whole, each minute once, with what it does not tell`, async () => {
+    const held = venue.id === "kraken" ? 600 : 6100;
+    await using server = serveVenue(venue.id, market(held));
+    const { ask } = venueKlines(venue, venueBase(venue, server.url), deps);
+    const { times, untold } = await gather(ask(symbolOf(venue), { from: at(3), to: at(held + 500) }));
+    const first = 3;
+    expect(times).toEqual(Array.from({ length: held - first }, (_, index) => at(index + first)));
+    expect(untold.has("takerBuyVolume")).toBe(!venue.id.startsWith("binance"));
+    expect(untold.has("trades")).toBe(["coinbase", "bybit", "okx"].includes(venue.id));
   });
 
-  test(`${venue.title}'s refusal is told (69), and a time of too many requests before any is made (64)`, async () => {
-    const { deps, requests } = server(venue, 10, 429);
-    const failure = async (to: number) => {
-      const error = await gather(venueKlines(venue, "BTC-USDT", { from: 0, to }, deps)).catch((caught) => caught);
+  test(`${venue.title}'s refusal is told (69), and a time of too many requests before any kline is asked for (64)`, async () => {
+    await using server = serveVenue(venue.id, market(10));
+    const { ask } = venueKlines(venue, venueBase(venue, server.url), deps);
+    const failure = async (from: number) => {
+      const error = await gather(ask(symbolOf(venue), { from, to: at(9) })).catch((caught) => caught);
       expect(error).toBeInstanceOf(FabricError);
       return `${error.code}: ${error.message}`;
     };
-    expect(await failure(at(0))).toStartWith("usage: Too long a time");
-    expect(requests()).toBe(0);
-    expect(await failure(0)).toBe(`unavailable: No klines of BTC-USDT from ${venue.title}: it answered 429`);
+    expect(await failure(0)).toStartWith("usage: Too long a time");
+    expect(server.asked.length).toBe(1);
+    server.refusals.push(new Response("{}", { status: 429 }));
+    expect(await failure(at(0))).toMatch(/^unavailable: No answer from the venue to \S+ at http\S+: it answered 429/);
   });
 }
+
+test("a store is held against its own venue alone, at its own address or another", async () => {
+  const [spot] = VENUES as readonly [Venue];
+  await using server = serveVenue("okx", market(10));
+  const ask = await openVenueKlines({ venue: "okx", environment: null }, server.url, "/nowhere");
+  expect((await gather(ask("BTC-USDT", { from: at(0), to: at(9) }))).times.length).toBe(10);
+  const refused = openVenueKlines({ venue: "okx", environment: "sim:7" }, server.url, "/nowhere");
+  await expect(refused).rejects.toMatchObject({ code: "refused" });
+  await expect(openVenueKlines({ venue: "nasdaq", environment: null }, undefined, "/")).rejects.toThrow(/venue nasdaq/);
+  await expect(openVenueKlines({ venue: spot.id, environment: null }, "http://x", "/")).rejects.toThrow(/Bad --url/);
+});

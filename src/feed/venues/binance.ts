@@ -1,6 +1,7 @@
 import type { BinanceMarket, Frame } from "../binance/frame.ts";
 import { FrameReader } from "../binance/frame-reader.ts";
 import { parseKline } from "../binance/kline.ts";
+import { binanceRest } from "./binance-rest.ts";
 import type {
   AssetPair,
   SubscribeRequest,
@@ -90,6 +91,7 @@ export function binanceVenue(market: BinanceMarket): Venue {
     requestCharacters: 16_000,
     messagesPerSecond: spot ? 5 : 10,
   };
+  const rest = binanceRest(market);
   return {
     id: market,
     title: spot ? "Binance spot" : "Binance USD-M futures",
@@ -107,7 +109,8 @@ export function binanceVenue(market: BinanceMarket): Venue {
     closesAfterMs: 24 * 3_600_000,
     repeatsLastTrade: false,
     emptyMinutes: "flat",
-    rules: spot ? SPOT_RULES : USDM_RULES,
+    rules: [...(spot ? SPOT_RULES : USDM_RULES), ...rest.rules],
+    rest,
     reader: () => new BinanceReader(),
     assetsOf: cutPair,
     symbolOf: ({ base, quote }: AssetPair) => base + quote,

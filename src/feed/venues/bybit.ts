@@ -1,5 +1,6 @@
 import { isPlausible } from "../binance/frame.ts";
 import { DECIMAL, FieldCursor, maybe, SYMBOL, shape, TRUTH, UUID, WHOLE, WORD } from "../field-cursor.ts";
+import { BYBIT_REST } from "./bybit-rest.ts";
 import type { OmittedRow, Venue, VenueFrame, VenueLimits, VenueReader, VenueRule, VenueTrade } from "./contract.ts";
 import {
   badKlines,
@@ -98,7 +99,8 @@ export const BYBIT: Venue = {
   closesAfterMs: null,
   repeatsLastTrade: false,
   emptyMinutes: "flat",
-  rules: RULES,
+  rules: [...RULES, ...BYBIT_REST.rules],
+  rest: BYBIT_REST,
   reader: () => new BybitReader(),
   assetsOf: cutPair,
   symbolOf: ({ base, quote }) => base + quote,

@@ -1,5 +1,6 @@
 import { isPlausible } from "../binance/frame.ts";
 import { DECIMAL, FieldCursor, RFC3339, SYMBOL, shape, UUID, WHOLE, WORD } from "../field-cursor.ts";
+import { COINBASE_REST } from "./coinbase-rest.ts";
 import type { OmittedRow, Venue, VenueFrame, VenueLimits, VenueReader, VenueRule, VenueTrade } from "./contract.ts";
 import {
   batched,
@@ -102,7 +103,8 @@ export const COINBASE: Venue = {
   closesAfterMs: null,
   repeatsLastTrade: false,
   emptyMinutes: "absent",
-  rules: RULES,
+  rules: [...RULES, ...COINBASE_REST.rules],
+  rest: COINBASE_REST,
   reader: () => new CoinbaseReader(),
   assetsOf: (symbol) => splitPair(symbol, "-"),
   symbolOf: ({ base, quote }) => `${base}-${quote}`,

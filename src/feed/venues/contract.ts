@@ -136,7 +136,7 @@ export interface VenueProbe {
   readonly gathersMs: number;
 }
 
-/** Which trades are asked for: ids, both ends inclusive, and a time at or before the first of them. */
+/** Which trades are asked for: ids, both ends inclusive, and a time at or before that of the first. */
 export interface TradeRange {
   readonly fromId: number;
   readonly throughId: number;
@@ -154,6 +154,8 @@ export interface VenueClockReading {
  * may put another origin in their place. What reads an answer throws FabricError "bad-data" where it has not the documented shape.
  */
 export interface VenueRestRules {
+  /** What the documents say of this interface; part of the venue's rules. */
+  readonly rules: readonly VenueRule[];
   readonly timeUrl: string;
   time(body: string): VenueClockReading;
   /** The list of every symbol that trades; null where the subscription of an unknown one is refused anyway. */
@@ -163,12 +165,16 @@ export interface VenueRestRules {
   readonly klineMinutes: number;
   /** The newest trades of a symbol. */
   newestTradesUrl(symbol: string): string;
-  /** Trades by id: one page of them, from either end; null where the venue offers none without a key. */
+  /** Trades by id: one page of them; null where the venue offers none without a key. */
   readonly tradesUrl: ((symbol: string, range: TradeRange) => string) | null;
+  /** The end of the range at which a page begins: what lies between it and the page's other end is then all told. */
+  readonly tradesFrom: "first" | "last";
   /** The trades of either answer, oldest first; rows that are no market trades are left out. */
   trades(symbol: string, body: string): readonly VenueTrade[];
   /** Requests a second that we make at most, below the venue's limit. */
   readonly requestsPerSecond: number;
+  /** A header that adds up what this minute's requests cost, and from which figure on we wait for the next minute. */
+  readonly cost: { readonly header: string; readonly atMost: number } | null;
   /** Ms for which the venue wants to hear nothing more of us; null where this answer is no refusal for asking too much. */
   pauseMs(status: number, body: string, retryAfterSeconds: number | null): number | null;
   /** Whether the answer says that the venue does not know the symbol. */
@@ -194,6 +200,7 @@ export interface Venue {
   /** What REST klines say of a minute without trades. */
   readonly emptyMinutes: "flat" | "absent";
   readonly rules: readonly VenueRule[];
+  readonly rest: VenueRestRules;
   reader(): VenueReader;
   /** The assets of the venue's own symbol; null where it is no plain pair or its parts cannot be told. */
   assetsOf(symbol: string): AssetPair | null;
@@ -201,8 +208,11 @@ export interface Venue {
   symbolOf(pair: AssetPair): string;
   /** What to send, in order, for these symbols' trades. */
   subscribe(symbols: readonly string[]): readonly SubscribeRequest[];
-  /** REST address of the klines from one minute through another (openTimes), as many as one answer holds. */
-  klineUrl(symbol: string, fromOpenTime: number, toOpenTime: number): string;
+  /**
+   * REST address of the klines from one minute through another (openTimes), as many as one answer holds. `venueTimeMs` is for a
+   * venue that keeps its newest minutes at an address of their own.
+   */
+  klineUrl(symbol: string, fromOpenTime: number, toOpenTime: number, venueTimeMs?: number): string;
   /**
    * The candles of an answer whose minute was over at `venueTimeMs`, oldest first. Throws FabricError "bad-data" where it is
    * not the documented shape.

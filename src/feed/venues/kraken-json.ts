@@ -161,7 +161,7 @@ function arrayRow(symbol: string, row: readonly unknown[]): VenueTrade | Omitted
 }
 
 /** `1618678142.557535` in whole ms, cut; null where it is no plausible time. */
-function secondsMs(text: string): number | null {
+export function secondsMs(text: string): number | null {
   const point = text.indexOf(".");
   const whole = point < 0 ? text : text.slice(0, point);
   const fraction = point < 0 ? "" : text.slice(point + 1, point + 4);

@@ -14,6 +14,7 @@ import {
   wholeIn,
 } from "./fields.ts";
 import { currentName, krakenTrades, parseKraken } from "./kraken-json.ts";
+import { KRAKEN_REST, restName } from "./kraken-rest.ts";
 
 const V2 = "docs.kraken.com, WebSocket v2 (trade, heartbeat, ping, status)";
 const V1 = "docs.kraken.com, WebSocket v1 (trade)";
@@ -71,15 +72,6 @@ const LIMITS: VenueLimits = {
   messagesPerSecond: 1,
 };
 
-/** REST knows the older names of two assets, without a separator. */
-function restName(symbol: string): string {
-  const old: Readonly<Record<string, string>> = { BTC: "XBT", DOGE: "XDG" };
-  return symbol
-    .split("/")
-    .map((asset) => old[asset] ?? asset)
-    .join("");
-}
-
 export const KRAKEN: Venue = {
   id: "kraken",
   title: "Kraken",
@@ -97,7 +89,8 @@ export const KRAKEN: Venue = {
   closesAfterMs: null,
   repeatsLastTrade: false,
   emptyMinutes: "flat",
-  rules: RULES,
+  rules: [...RULES, ...KRAKEN_REST.rules],
+  rest: KRAKEN_REST,
   reader: () => new KrakenReader(),
   assetsOf: (symbol) => {
     const pair = splitPair(symbol, "/");

@@ -20,6 +20,7 @@ import {
   timeIn,
   wholeIn,
 } from "./fields.ts";
+import { OKX_REST } from "./okx-rest.ts";
 
 const STREAMS = "okx.com/docs-v5, WebSocket, Trades channel and All trades channel";
 const OVERVIEW = "okx.com/docs-v5, Overview, WebSocket";
@@ -91,7 +92,8 @@ export const OKX: Venue = {
   closesAfterMs: null,
   repeatsLastTrade: true,
   emptyMinutes: "flat",
-  rules: RULES,
+  rules: [...RULES, ...OKX_REST.rules],
+  rest: OKX_REST,
   reader: () => new OkxReader(),
   assetsOf: (symbol) => splitPair(symbol, "-"),
   symbolOf: ({ base, quote }) => `${base}-${quote}`,
@@ -99,9 +101,9 @@ export const OKX: Venue = {
     batched(symbols, LIMITS, false, (some) =>
       JSON.stringify({ op: "subscribe", args: some.map((instId) => ({ channel: "trades-all", instId })) }),
     ),
-  klineUrl: (symbol, from, to) =>
-    `https://www.okx.com/api/v5/market/history-candles?instId=${encodeURIComponent(symbol)}&bar=1m` +
-    `&before=${from - 1}&after=${to + 1}&limit=100`,
+  klineUrl: (symbol, from, to, venueTimeMs) =>
+    `https://www.okx.com/api/v5/market/${isNewest(from, venueTimeMs) ? "candles" : "history-candles"}` +
+    `?instId=${encodeURIComponent(symbol)}&bar=1m&before=${from - 1}&after=${to + 1}&limit=100`,
   klines: (symbol, body, venueTimeMs) => {
     const value = parseJson(body);
     if (!isObject(value) || value.code !== "0") throw badKlines(symbol, "no answer of code 0");
@@ -112,6 +114,11 @@ export const OKX: Venue = {
     });
   },
 };
+
+/** Well within the last 1440 minutes, which are at another address than the history (see the rules). */
+function isNewest(openTime: number, venueTimeMs: number | undefined): boolean {
+  return venueTimeMs !== undefined && openTime > venueTimeMs - 1400 * 60_000;
+}
 
 const NONE: readonly never[] = [];
 

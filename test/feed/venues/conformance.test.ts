@@ -4,7 +4,7 @@ import { isSymbol } from "../../../src/core/symbol.ts";
 import { MINUTE_MS } from "../../../src/core/time.ts";
 import { refusedSymbols } from "../../../src/feed/venues/contract.ts";
 import { VENUES } from "../../../src/feed/venues/venues.ts";
-import { DOCUMENTED, MINUTE } from "./documented.ts";
+import { AT, DOCUMENTED, MINUTE } from "./documented.ts";
 
 const patches = fc.oneof(
   fc.constantFrom(
@@ -41,6 +41,15 @@ const RULES = [
   "ping",
   "forced close",
   "refused subscription",
+];
+
+const REST_RULES = [
+  "clock",
+  "newest trades",
+  "trades by id",
+  "unknown symbol",
+  "requests to the venue",
+  "refused requests",
 ];
 
 // One suite, the same titles, for every venue.
@@ -172,9 +181,50 @@ for (const venue of VENUES) {
       expect(url.protocol).toBe("https:");
     });
 
+    test("every REST address is the venue's own and names the symbol as REST does", () => {
+      const { rest } = venue;
+      const range = { fromId: 5, throughId: 9, fromTimeMs: MINUTE };
+      const urls = [rest.newestTradesUrl(documented.symbol), rest.tradesUrl?.(documented.symbol, range)];
+      const klines = venue.klineUrl(documented.symbol, MINUTE, MINUTE);
+      const named = (url: string) =>
+        decodeURIComponent(url).includes(venue.id === "kraken" ? "XBTUSD" : documented.symbol);
+      for (const url of [klines, ...urls.filter((one) => one !== undefined)]) expect(named(url)).toBe(true);
+      for (const url of [rest.timeUrl, rest.symbolsUrl, ...urls])
+        if (url) expect(new URL(url).origin).toBe(new URL(klines).origin);
+    });
+
+    test("refusals for asking too much are told from other answers, and keep to what the venue says", () => {
+      const { rest } = venue;
+      for (const { status, body } of documented.tooMuch) {
+        expect(rest.pauseMs(status, body, 7)).toBe(7000);
+        expect(rest.pauseMs(status, body, null)).toBeGreaterThanOrEqual(1000);
+      }
+      for (const body of ["", "{}", "[]", "null", documented.klines, documented.unknownSymbol.body]) {
+        expect(rest.pauseMs(200, body, null)).toBe(null);
+        expect(rest.pauseMs(500, body, null)).toBe(null);
+        expect(rest.isUnknownSymbol(200, body)).toBe(
+          body === documented.unknownSymbol.body && documented.unknownSymbol.status === 200,
+        );
+      }
+      expect(rest.isUnknownSymbol(documented.unknownSymbol.status, documented.unknownSymbol.body)).toBe(true);
+    });
+
+    test("trades of REST are read oldest first, without those of no quantity", () => {
+      const { body, read: trades } = documented.restTrades;
+      expect(venue.rest.trades(documented.symbol, body)).toEqual(trades);
+      expect(() => venue.rest.trades(documented.symbol, body.replaceAll("100.50", "1e3"))).toThrow(
+        /Cannot read the trades/,
+      );
+      expect(() => venue.rest.trades(documented.symbol, "{}")).toThrow(/Cannot read the trades of/);
+      expect(() => venue.rest.time("{}")).toThrow(/Cannot read the venue's time/);
+      const { timeMs, precisionMs } = venue.rest.time(documented.time);
+      expect(timeMs <= AT && AT <= timeMs + precisionMs).toBe(true);
+    });
+
     test("every rule names its source, and those that are figures agree with what is done", () => {
       const names = venue.rules.map(({ rule }) => rule);
-      for (const name of [...RULES, "klines", "empty minutes", "rate limit"]) expect(names).toContain(name);
+      for (const name of [...RULES, ...REST_RULES, "klines", "empty minutes", "rate limit"])
+        expect(names).toContain(name);
       for (const { value, source } of venue.rules) expect(value !== "" && source !== "").toBe(true);
       expect(new Set(names).size).toBe(names.length);
       const told = (name: string) => venue.rules.find(({ rule }) => rule === name)?.value ?? "";
@@ -183,6 +233,11 @@ for (const venue of VENUES) {
       if (told("streams per connection") !== "") expect(told("streams per connection")).toBe(`${symbolsPerConnection}`);
       if (told("symbols per request") !== "") expect(told("symbols per request")).toStartWith(`${symbolsPerRequest}`);
       expect(told("empty minutes")).toContain(venue.emptyMinutes);
+      expect(told("klines")).toContain(`${venue.rest.klineMinutes} `);
+      expect(told("requests to the venue")).toStartWith(`${venue.rest.requestsPerSecond} a second`);
+      expect(told("trades by id").startsWith("none")).toBe(venue.rest.tradesUrl === null);
+      expect(told("symbols") === "").toBe(venue.rest.symbolsUrl === null);
+      if (venue.rest.cost !== null) expect(told("requests to the venue")).toContain(`above ${venue.rest.cost.atMost}`);
       expect(told("trade ids").includes("none")).toBe(venue.tradeIds !== "count");
     });
   });

@@ -24,10 +24,22 @@ export interface Documented {
   readonly klines: string;
   /** What the venue's first kline must be read as. */
   readonly kline: { readonly volume: number; readonly quoteVolume: number | null; readonly trades: number | null };
+  /** The venue's clock at AT. */
+  readonly time: string;
+  /** An answer of trades, the last of them without quantity, and what it must be read as. */
+  readonly restTrades: { readonly body: string; readonly read: readonly VenueTrade[] };
+  /** Refusals for asking too much. */
+  readonly tooMuch: readonly RestAnswer[];
+  readonly unknownSymbol: RestAnswer;
+}
+
+interface RestAnswer {
+  readonly status: number;
+  readonly body: string;
 }
 
 export const MINUTE = 1_735_689_600_000;
-const AT = MINUTE + 61_123;
+export const AT = MINUTE + 61_123;
 const ISO = "2025-01-01T00:01:01.123987Z";
 
 const trade = (symbol: string, id: number | null, more: Partial<VenueTrade> = {}): VenueTrade => ({
@@ -51,7 +63,22 @@ const binanceKlines = JSON.stringify(
   }),
 );
 
+const binanceRow = (id: number, qty: string, isBuyerMaker = false) => ({
+  ...{ id, price: "100.50", qty, quoteQty: "25.125", time: AT, isBuyerMaker, isBestMatch: true },
+});
+
 const binance = {
+  time: JSON.stringify({ serverTime: AT }),
+  restTrades: {
+    body: JSON.stringify([binanceRow(71, "0.25000000"), binanceRow(72, "0.25000000", true), binanceRow(73, "0.0")]),
+    read: [trade("BTCUSDT", 71), trade("BTCUSDT", 72, { buyerIsMaker: true })],
+  },
+  tooMuch: [
+    { status: 429, body: '{"code":-1003,"msg":"Too much request weight used"}' },
+    { status: 418, body: '{"code":-1003,"msg":"Way too much request weight used; IP banned until 1735689700000"}' },
+    { status: 403, body: "<html>" },
+  ],
+  unknownSymbol: { status: 400, body: '{"code":-1121,"msg":"Invalid symbol."}' },
   pair: { base: "BTC", quote: "USDT" },
   symbol: "BTCUSDT",
   ack: '{"result":null,"id":1}',
@@ -140,6 +167,18 @@ export const DOCUMENTED: Readonly<Record<VenueId, Documented>> = {
       match("0.25", "open"),
       `{"channel":"l2_data","client_id":"","timestamp":"${ISO}","sequence_num":0,"events":[{"type":"snapshot","product_id":"BTC-USD","updates":[]}]}`,
     ],
+    time: '{"iso":"2025-01-01T00:01:01.123Z","epoch":1735689661.123}',
+    restTrades: {
+      body: JSON.stringify(
+        [73, 72, 71].map((id) => ({
+          ...{ trade_id: id, side: id === 72 ? "buy" : "sell", size: id === 73 ? "0.0" : "0.25000000" },
+          ...{ price: "100.50", time: ISO },
+        })),
+      ),
+      read: [trade("BTC-USD", 71), trade("BTC-USD", 72, { buyerIsMaker: true })],
+    },
+    tooMuch: [{ status: 429, body: '{"message":"Public rate limit exceeded"}' }],
+    unknownSymbol: { status: 404, body: '{"message":"NotFound"}' },
     klines: JSON.stringify([2, 1, 0].map((at) => [MINUTE / 1000 + at * 60, 99, 102, 100, 101, 2.5])),
     kline: { volume: 2.5, quoteVolume: null, trades: null },
   },
@@ -164,6 +203,18 @@ export const DOCUMENTED: Readonly<Record<VenueId, Documented>> = {
       '{"channel":"status","type":"update","data":[{"system":"online","version":"2.0.0"}]}',
       '[0,{"as":[],"bs":[]},"book-100","XBT/USD"]',
     ],
+    time: '{"error":[],"result":{"unixtime":1735689661,"rfc1123":"Wed,  1 Jan 25 00:01:01 +0000"}}',
+    restTrades: {
+      // Ten digits behind the point: as a double this time would be of the next ms.
+      body: `{"error":[],"result":{"XXBTZUSD":[["100.50","0.25000000",1735689661.1239999999,"b","m","",71],["100.50","0.25000000",1735689661.123,"s","l","",72],["100.50","0.00000000",1735689661.5,"s","l","",73]],"last":"1735689661500000000"}}`,
+      read: [trade("BTC/USD", 71), trade("BTC/USD", 72, { buyerIsMaker: true })],
+    },
+    tooMuch: [
+      { status: 200, body: '{"error":["EAPI:Rate limit exceeded"]}' },
+      { status: 200, body: '{"error":["EGeneral:Too many requests"]}' },
+      { status: 429, body: "" },
+    ],
+    unknownSymbol: { status: 200, body: '{"error":["EQuery:Unknown asset pair"]}' },
     klines: JSON.stringify({
       error: [],
       result: {
@@ -202,6 +253,27 @@ export const DOCUMENTED: Readonly<Record<VenueId, Documented>> = {
     others: [
       `{"topic":"orderbook.1.BTCUSDT","type":"delta","ts":${AT},"data":{"s":"BTCUSDT","b":[],"a":[],"u":1,"seq":2}}`,
     ],
+    time: `{"retCode":0,"retMsg":"OK","result":{"timeSecond":"1735689661","timeNano":"${AT}213947"},"retExtInfo":{},"time":${AT}}`,
+    restTrades: {
+      body: JSON.stringify({
+        retCode: 0,
+        retMsg: "OK",
+        result: {
+          category: "spot",
+          list: ["0", "9", "0.25000000", "0.25000000"].map((size, at) => ({
+            ...{ execId: `${at}`, symbol: "BTCUSDT", price: "100.50", size, side: at === 2 ? "Sell" : "Buy" },
+            ...{ time: `${AT}`, isBlockTrade: size === "9", seq: "1" },
+          })),
+        },
+      }),
+      read: [trade("BTCUSDT", null), trade("BTCUSDT", null, { buyerIsMaker: true })],
+    },
+    tooMuch: [
+      { status: 403, body: "access too frequent" },
+      { status: 200, body: '{"retCode":10006,"retMsg":"Too many visits!"}' },
+      { status: 429, body: "" },
+    ],
+    unknownSymbol: { status: 200, body: '{"retCode":10001,"retMsg":"Not supported symbols","result":{}}' },
     klines: JSON.stringify({
       retCode: 0,
       retMsg: "OK",
@@ -235,6 +307,26 @@ export const DOCUMENTED: Readonly<Record<VenueId, Documented>> = {
     others: [
       `{"arg":{"channel":"tickers","instId":"BTC-USDT"},"data":[{"instId":"BTC-USDT","last":"1","ts":"${AT}"}]}`,
     ],
+    time: `{"code":"0","msg":"","data":[{"ts":"${AT}"}]}`,
+    restTrades: {
+      body: JSON.stringify({
+        code: "0",
+        msg: "",
+        data: [73, 72, 71].map((id) => ({
+          ...{ instId: "BTC-USDT", side: id === 72 ? "sell" : "buy", sz: id === 73 ? "0" : "0.25000000" },
+          ...{ px: "100.50", tradeId: `${id}`, ts: `${AT}` },
+        })),
+      }),
+      read: [trade("BTC-USDT", 71), trade("BTC-USDT", 72, { buyerIsMaker: true })],
+    },
+    tooMuch: [
+      { status: 429, body: '{"code":"50011","msg":"Rate limit reached."}' },
+      { status: 200, body: '{"code":"50011","msg":"Rate limit reached."}' },
+    ],
+    unknownSymbol: {
+      status: 200,
+      body: '{"code":"51001","msg":"Instrument ID or Spread ID doesn\'t exist.","data":[]}',
+    },
     klines: JSON.stringify({
       code: "0",
       msg: "",

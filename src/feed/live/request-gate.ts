@@ -1,0 +1,45 @@
+import type { Clock, Timers } from "../../core/env.ts";
+
+/** Longest wait for a place (wall ms); whoever would wait longer is turned away at once. */
+const MAX_WAIT_MS = 10_000;
+/** No venue's pause is kept for longer than this: it is asked again, and says so again. */
+const MAX_PAUSE_MS = 600_000;
+
+/** Spaces requests evenly, first come first served, and lets none through while the venue wants silence. */
+export class RequestGate {
+  readonly #clock: Clock;
+  readonly #timers: Timers;
+  readonly #spacingMs: number;
+  #nextAt = Number.NEGATIVE_INFINITY;
+  #pausedUntil = Number.NEGATIVE_INFINITY;
+
+  constructor(requestsPerSecond: number, deps: { readonly clock: Clock; readonly timers: Timers }) {
+    this.#spacingMs = 1000 / requestsPerSecond;
+    this.#clock = deps.clock;
+    this.#timers = deps.timers;
+  }
+
+  /** From now on silence for this long (wall ms), at most 10 minutes; a longer one that is under way stays. */
+  pause(ms: number): void {
+    const until = this.#clock.monotonicMs() + Math.min(MAX_PAUSE_MS, Math.max(0, ms));
+    this.#pausedUntil = Math.max(this.#pausedUntil, until);
+  }
+
+  /** Waits for this request's place, at most 10 s; null, or why it may not be sent. */
+  async enter(): Promise<string | null> {
+    const now = this.#clock.monotonicMs();
+    const silent = this.#silence(now);
+    if (silent !== null) return silent;
+    const at = Math.max(now, this.#nextAt);
+    if (at - now > MAX_WAIT_MS) return `more of our own requests wait than ${MAX_WAIT_MS / 1000} s have room for`;
+    this.#nextAt = at + this.#spacingMs;
+    if (at <= now) return null;
+    await new Promise<void>((resolve) => this.#timers.after(at - now, resolve));
+    return this.#silence(this.#clock.monotonicMs());
+  }
+
+  #silence(now: number): string | null {
+    if (now >= this.#pausedUntil) return null;
+    return `we keep to its rate limit for ${Math.ceil((this.#pausedUntil - now) / 1000)} s more`;
+  }
+}
