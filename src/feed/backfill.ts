@@ -2,7 +2,8 @@ import type { Candle } from "../core/candle.ts";
 import type { Clock, Log, Random, Timer, Timers } from "../core/env.ts";
 import { messageOf } from "../core/errors.ts";
 import { MINUTE_MS } from "../core/time.ts";
-import type { MarketFeed } from "./contract.ts";
+import type { MarketFeed, VenueCandle } from "./contract.ts";
+import { differs, hasSamePrices, lacksSeen, mergeKline } from "./kline-merge.ts";
 import type { MissingSlot, SymbolTrack } from "./symbol-track.ts";
 
 /** Requests under way at once, over all symbols; the others wait their turn, first come first served. */
@@ -48,7 +49,7 @@ interface Asked {
   readonly through: number;
 }
 
-export interface BackfillCounters {
+interface BackfillCounters {
   requests: number;
   failures: number;
   unfinished: number;
@@ -73,6 +74,8 @@ export class Backfill {
     rechecks: 0,
     recheckFailures: 0,
   };
+  /** Rows and corrections whose untold figures nobody knows: they are stored as zeros. */
+  untold = 0;
   readonly #options: BackfillOptions;
   readonly #deps: BackfillDeps;
   readonly #jobs = new Map<SymbolTrack, Job>();
@@ -153,7 +156,7 @@ export class Backfill {
   async #ask(track: SymbolTrack, slot: MissingSlot, asked: Asked, job: Job): Promise<"progress" | string> {
     const life = this.#life;
     const { from, through } = asked;
-    let all: readonly Candle[];
+    let all: readonly VenueCandle[];
     this.counters.requests++;
     try {
       all = await this.#deps.feed.klines(track.symbol, from, through);
@@ -172,6 +175,10 @@ export class Backfill {
       this.counters.mismatches++;
       return "the venue's trade count does not fit the trade ids around it yet";
     }
+    if (lacksSeen(klines[0], slot.seen)) {
+      this.counters.mismatches++;
+      return "the venue's klines lack trades that were seen";
+    }
     if (klines.length === 0 && track.fresh && slot.seen === null && job.tries > 0) {
       // Asked twice: history that the venue does not have. The symbol begins with what is traded now.
       track.skip(through);
@@ -181,15 +188,17 @@ export class Backfill {
       this.counters.unfinished++;
       return "the venue has no final klines for these minutes";
     }
-    track.resolve(klines, "the venue has no klines for these minutes");
+    const rows = klines.map((kline) => this.#stored(kline, slot.seen, hasSamePrices));
+    track.resolve(rows, "the venue has no klines for these minutes");
     if (!isWhole) this.counters.unfinished++;
     return "progress";
   }
 
   /** Where the ids on both sides are known, they say how many trades the minutes between must have. */
-  #countsFit(track: SymbolTrack, slot: MissingSlot, klines: readonly Candle[]): boolean {
+  #countsFit(track: SymbolTrack, slot: MissingSlot, klines: readonly VenueCandle[]): boolean {
     const after = track.idAfterFront();
     if (slot.idBefore === null || after === null) return true;
+    if (klines.some(({ untold }) => untold?.includes("trades"))) return true;
     const between = after - slot.idBefore - 1;
     const counted = klines.reduce((sum, kline) => sum + kline.trades, 0);
     return counted <= between && counted >= between - (track.aggregator?.omitted ?? 0);
@@ -273,10 +282,22 @@ export class Backfill {
   }
 
   /** Rows put out lately that differ from the venue's klines are revised. */
-  #correct(track: SymbolTrack, klines: readonly Candle[]): void {
-    const changed = klines.filter((kline) => differs(kline, track.recent(kline.openTime)));
+  #correct(track: SymbolTrack, klines: readonly VenueCandle[]): void {
+    const changed: Candle[] = [];
+    for (const kline of klines) {
+      const row = track.recent(kline.openTime);
+      if (row === undefined || !differs(kline, row)) continue;
+      if (lacksSeen(kline, row)) this.counters.mismatches++;
+      else changed.push(this.#stored(kline, row));
+    }
     for (const kline of changed) track.correct(kline);
     if (changed.length > 0) this.#deps.onRevised(changed);
+  }
+
+  #stored(kline: VenueCandle, seen: Candle | null, isSame?: (kline: Candle, seen: Candle) => boolean): Candle {
+    const merged = mergeKline(kline, seen, isSame);
+    if (merged.isUntold) this.untold++;
+    return merged.candle;
   }
 
   #later(delayMs: number, run: () => void): Timer {
@@ -314,16 +335,4 @@ export class Backfill {
     if (this.#running < BACKFILL_CONCURRENCY) start();
     else this.#turns.push(start);
   }
-}
-
-function differs(kline: Candle, row: Candle | undefined): boolean {
-  if (row === undefined) return false;
-  return (
-    kline.open !== row.open ||
-    kline.high !== row.high ||
-    kline.low !== row.low ||
-    kline.close !== row.close ||
-    kline.volume !== row.volume ||
-    kline.trades !== row.trades
-  );
 }

@@ -86,6 +86,6 @@ export interface MarketFeed {
    * The venue's own final candles (provenance backfilled), both ends inclusive, in order; minutes that are not final yet are
    * left out. Rejects "unavailable" where the venue does not answer; a recording has none and gives [].
    */
-  klines(symbol: string, fromOpenTime: number, toOpenTime: number): Promise<readonly Candle[]>;
+  klines(symbol: string, fromOpenTime: number, toOpenTime: number): Promise<readonly VenueCandle[]>;
   facts(): FeedFacts;
 }

@@ -2,7 +2,7 @@ import type { Candle } from "../core/candle.ts";
 import type { CloseBatch } from "../core/delivery.ts";
 import type { Clock, Log, Random, Timers } from "../core/env.ts";
 import { MINUTE_MS, minuteOf } from "../core/time.ts";
-import type { BackfillCounters } from "./backfill.ts";
+import type { Backfill } from "./backfill.ts";
 import type { MarketFeed } from "./contract.ts";
 import type { SymbolTrack, TrackHead } from "./symbol-track.ts";
 
@@ -129,9 +129,9 @@ export function closedThroughOf(tracks: Iterable<SymbolTrack>, before: number | 
 }
 
 /** Both rooms' counts under dotted names. */
-export function totals(tally: IngestTally, backfill: BackfillCounters): Readonly<Record<string, number>> {
-  const counters: Record<string, number> = {};
+export function totals(tally: IngestTally, backfill: Backfill): Readonly<Record<string, number>> {
+  const counters: Record<string, number> = { "klines.untold.total": backfill.untold };
   for (const [name, value] of Object.entries(tally)) counters[`${name}.total`] = value;
-  for (const [name, value] of Object.entries(backfill)) counters[`backfill.${name}.total`] = value;
+  for (const [name, value] of Object.entries(backfill.counters)) counters[`backfill.${name}.total`] = value;
   return counters;
 }

@@ -137,7 +137,7 @@ export class MarketIngest {
       closedThrough: this.#closedThrough,
       exchangeTimeMs,
       symbols: [...this.#tracks.values()].map((track) => lagOf(track, exchangeTimeMs)),
-      counters: totals(this.#tally, this.#backfill.counters),
+      counters: totals(this.#tally, this.#backfill),
     };
   }
 

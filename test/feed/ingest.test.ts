@@ -337,6 +337,33 @@ describe("Market ingest", () => {
     ]);
   });
 
+  test("a kline without volume is not believed of a minute in which trades were seen, neither before nor after its row", async () => {
+    const market = [trade(1, 1000), trade(2, 61_000), trade(3, 62_000), trade(5, 181_000)];
+    const { out, ingest, feed, connect, give, quiet, time } = await scene(market);
+    const honest = feed.klines.bind(feed);
+    let lacking = true;
+    feed.klines = async (symbol, from, to) =>
+      (await honest(symbol, from, to)).map((row) =>
+        lacking ? { ...row, open: 1, high: 1, low: 1, close: 1, volume: 0, trades: 0, untold: ["trades"] } : row,
+      );
+    connect(START - MINUTE_MS);
+    await give(trade(1, 1000));
+    await give(trade(2, 61_000));
+    feed.sink?.onUnreadable?.([BTC], "not JSON");
+    await quiet(120_600);
+    await time.moveTo(START + 125_000);
+    // The row before is looked at in the same request, and stays what it was.
+    expect(shown(out)).toEqual([[0, "complete", 1]]);
+    expect(ingest.state().counters["backfill.mismatches.total"]).toBeGreaterThan(1);
+    lacking = false;
+    await time.moveTo(START + 130_000);
+    expect(shown(out)).toEqual([
+      [0, "complete", 1],
+      [1, "backfilled", 2],
+    ]);
+    expect(out.revised).toEqual([]);
+  });
+
   test(`at most ${MAX_QUEUED_MINUTES} minutes wait behind one; then it is given up`, async () => {
     const { out, ingest, feed, connect, give } = await scene([], { backfillWaitMs: 1e9 });
     feed.restUp = false;

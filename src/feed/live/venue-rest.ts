@@ -142,10 +142,11 @@ export class VenueRest {
     return { candles, next: Math.max(end, candles.at(-1)?.openTime ?? end) + MINUTE_MS };
   }
 
-  /** Reaches back as far as an answer goes: what was traded before tells the close of a quiet minute. */
+  /** Reaches back: what was traded before tells the close of a quiet minute. Half an answer is kept for that where it is not known. */
   async #pageWithAbsent(symbol: string, page: Page, closeBefore: number | null): Promise<PageOfKlines> {
     const { next, last, pageMs, venueTimeMs } = page;
-    const end = Math.min(last, next + pageMs - 2 * MINUTE_MS);
+    const newMs = closeBefore === null ? pageMs / 2 : pageMs;
+    const end = Math.min(last, next + newMs - MINUTE_MS);
     const rows = await this.#rows(symbol, Math.max(0, end - pageMs + MINUTE_MS), end, venueTimeMs);
     const candles = withAbsent(symbol, rows, { from: next, through: end, closeBefore, venueTimeMs });
     return { candles, next: end + MINUTE_MS };

@@ -1,49 +1,12 @@
 import { describe, expect, test } from "bun:test";
 import { platform } from "#platform";
-import { MINUTE_MS, minuteOf } from "../../../src/core/time.ts";
 import { venueBase } from "../../../src/feed/live/endpoint.ts";
 import { VenueRest, type VenueRestDeps } from "../../../src/feed/live/venue-rest.ts";
 import type { Venue } from "../../../src/feed/venues/contract.ts";
 import { VENUES } from "../../../src/feed/venues/venues.ts";
-import { type Market, type MarketTrade, serveVenue } from "./venue-server.ts";
+import { at, market, quickTime, restOf, START, symbolOf } from "./rest-support.ts";
+import { serveVenue } from "./venue-server.ts";
 
-const START = 1_735_689_600_000;
-const at = (minute: number) => START + minute * MINUTE_MS;
-
-/** A trade every 20 s, in tens of which the last five minutes are quiet. */
-function market(minutes: number, more: Partial<Market> = {}): Market {
-  const trades: MarketTrade[] = [];
-  for (let timeMs = START + 999; timeMs < at(minutes); timeMs += 20_000) {
-    const id = 71 + trades.length;
-    if (minuteOf(timeMs - START) % (10 * MINUTE_MS) >= 5 * MINUTE_MS) continue;
-    trades.push({ id, timeMs, price: `${100 + (id % 7)}`, quantity: "0.5", buyerIsMaker: id % 3 === 0 });
-  }
-  return { nowMs: at(minutes) + 15_500, trades, ...more };
-}
-
-/** Waits without waiting: what is asked for is remembered, the clock goes on by it. */
-function quickTime() {
-  let now = 0;
-  const waits: number[] = [];
-  const timers: VenueRestDeps["timers"] = {
-    ...platform.timers,
-    after(delayMs, run) {
-      waits.push(delayMs);
-      now += delayMs;
-      return platform.timers.after(0, run);
-    },
-  };
-  const clock = { nowMs: () => START + now, monotonicMs: () => now };
-  return { waits, pass: (ms: number) => (now += ms), deps: { clock, timers, httpGet: platform.httpGet } };
-}
-
-function restOf(venue: Venue, url: string) {
-  const time = quickTime();
-  return { ...time, rest: new VenueRest(venue, venueBase(venue, url), time.deps) };
-}
-
-const SYMBOLS: Readonly<Record<string, string>> = { coinbase: "BTC-USD", kraken: "BTC/USD", okx: "BTC-USDT" };
-const symbolOf = (venue: Venue) => SYMBOLS[venue.id] ?? "BTCUSDT";
 const unlike = (venue: Venue) => ({
   status: { "binance-spot": 429, "binance-usdm": 418, coinbase: 429, kraken: 200, bybit: 403, okx: 429 }[venue.id],
   body: {
@@ -77,8 +40,9 @@ for (const venue of VENUES) {
       expect(klines.map(({ openTime }) => openTime)).toEqual(
         Array.from({ length: minutes - 3 }, (_, index) => at(index + 3)),
       );
-      const perPage = venue.rest.klineMinutes - (venue.emptyMinutes === "absent" ? 1 : 0);
-      expect(rest.requests).toBe(Math.ceil((minutes - 3) / perPage));
+      // Half of the first answer looks for the price before, where quiet minutes are left out.
+      const first = venue.emptyMinutes === "absent" ? venue.rest.klineMinutes / 2 : venue.rest.klineMinutes;
+      expect(rest.requests).toBe(1 + Math.ceil((minutes - 3 - first) / venue.rest.klineMinutes));
       expect(klines[0]).toMatchObject({ symbol, volume: 1.5, provenance: "backfilled" });
       const close = klines[1]?.close as number;
       expect(klines[2]).toMatchObject({ open: close, high: close, low: close, close, volume: 0, trades: 0 });
@@ -172,3 +136,84 @@ for (const venue of VENUES) {
     });
   });
 }
+
+describe("A request to a venue", () => {
+  const [spot] = VENUES as readonly [Venue];
+
+  test("waits its turn, and is turned away at once where ten seconds of others wait before it", async () => {
+    const kraken = VENUES.find(({ id }) => id === "kraken") as Venue;
+    await using server = serveVenue("kraken", market(3));
+    const turns: { readonly delayMs: number; readonly run: () => void }[] = [];
+    const rest = new VenueRest(kraken, venueBase(kraken, server.url), {
+      clock: { nowMs: () => START, monotonicMs: () => 0 },
+      timers: {
+        ...platform.timers,
+        after(delayMs, run) {
+          turns.push({ delayMs, run });
+          return { cancel() {} };
+        },
+      },
+      httpGet: platform.httpGet,
+    });
+    const asked = Array.from({ length: 14 }, () => rest.time());
+    for (const late of await Promise.allSettled(asked.slice(11)))
+      expect(String((late as PromiseRejectedResult).reason)).toMatch(/more of our own requests wait than 10 s/);
+    expect(turns.map(({ delayMs }) => delayMs)).toEqual(Array.from({ length: 10 }, (_, at) => (at + 1) * 1000));
+    for (const { run } of turns) run();
+    await Promise.all(asked.slice(0, 11));
+    expect(rest.requests).toBe(11);
+  });
+
+  test("waits for the next minute where this one's allowance is nearly used up", async () => {
+    await using server = serveVenue("binance-spot", market(3));
+    const { rest, pass } = restOf(spot, server.url);
+    pass(20_000);
+    server.refusals.push(Response.json({ serverTime: START }, { headers: { "X-MBX-USED-WEIGHT-1M": "5001" } }));
+    await rest.time();
+    await expect(rest.time()).rejects.toThrow(/rate limit for 40 s more/);
+    expect(rest.limited).toBe(0);
+    pass(40_000);
+    server.refusals.push(Response.json({ serverTime: START }, { headers: { "x-mbx-used-weight-1m": "5000" } }));
+    await rest.time();
+    await rest.time();
+  });
+
+  test("that asks for a symbol nobody knows is a usage error, and names are checked against the venue's list", async () => {
+    await using server = serveVenue("binance-spot", market(3));
+    const { rest } = restOf(spot, server.url);
+    await expect(rest.klines("NOPE", at(0), at(1), at(3))).rejects.toMatchObject({
+      code: "usage",
+      message: `Unknown symbol NOPE: the venue at http${server.url.slice(2)} does not have it`,
+    });
+    expect(await rest.unknownSymbols(["NOPE", "BTCUSDT"])).toEqual(["NOPE"]);
+    server.refusals.push(new Response("", { status: 404 }));
+    expect(await rest.unknownSymbols(["NOPE", "BTCUSDT"])).toEqual(["NOPE"]);
+    const kraken = VENUES.find(({ id }) => id === "kraken") as Venue;
+    expect(await restOf(kraken, server.url).rest.unknownSymbols(["NO/PE"])).toEqual([]);
+  });
+
+  test("is told as unanswered when no answer comes in time", async () => {
+    const { deps } = quickTime();
+    const silent: VenueRestDeps["httpGet"] = (url, timeoutMs) => platform.httpGet(url, Math.min(timeoutMs, 50));
+    const server = platform.serve({ host: "127.0.0.1", port: 0, fetch: () => new Promise<Response>(() => undefined) });
+    const base = venueBase(spot, `ws://127.0.0.1:${server.port}`);
+    await expect(new VenueRest(spot, base, { ...deps, httpGet: silent }).time()).rejects.toMatchObject({
+      code: "unavailable",
+    });
+    await server.stop();
+  });
+
+  test("goes to the venue's own address unless another stands in its place, and a simulated one says what it is", async () => {
+    const urls: string[] = [];
+    const httpGet: VenueRestDeps["httpGet"] = async (url) => {
+      urls.push(url);
+      const headers = { "x-sim-speed": "60", "x-sim-environment": "sim:7" };
+      return { status: 200, headers, body: JSON.stringify({ serverTime: START }) };
+    };
+    const { deps } = quickTime();
+    await new VenueRest(spot, venueBase(spot, undefined), { ...deps, httpGet }).time();
+    const told = await new VenueRest(spot, venueBase(spot, "wss://h:1/x/stream"), { ...deps, httpGet }).time();
+    expect(urls).toEqual(["https://api.binance.com/api/v3/time", "https://h:1/x/api/v3/time"]);
+    expect(told).toEqual({ timeMs: START, precisionMs: 0, speed: 60, environment: "sim:7" });
+  });
+});
