@@ -17,10 +17,30 @@ describe("fabric venues", () => {
     expect(code).toBe(0);
     for (const { id, title } of VENUES) expect(out).toMatch(new RegExp(`^${id} +${title}`, "m"));
     const rows = JSON.parse((await fabric(["venues", "--json"])).out) as readonly Record<string, string>[];
-    expect(rows.length).toBe(VENUES.reduce((sum, venue) => sum + venue.rules.length + 1, 0));
+    expect(rows.length).toBe(VENUES.reduce((sum, venue) => sum + venue.rules.length + 2, 0));
     for (const row of rows) expect(Object.keys(row)).toEqual(["venue", "rule", "value", "source"]);
+    expect(new Set(rows.map(({ venue, rule }) => `${venue} ${rule}`)).size).toBe(rows.length);
+    for (const { id, rest } of VENUES) {
+      const told = (rule: string) => rows.find((row) => row.venue === id && row.rule === rule);
+      for (const rule of rest.rules) expect(told(rule.rule)).toEqual({ venue: id, ...rule });
+      expect(rest.timeUrl.startsWith(told("REST address")?.value ?? "none")).toBe(true);
+    }
     const kraken = JSON.parse((await fabric(["venues", "--venue", "kraken", "--json"])).out) as typeof rows;
     expect(new Set(kraken.map((row) => row.venue))).toEqual(new Set(["kraken"]));
+  });
+
+  test("shows one venue's rules in lines that fit a screen, and leaves no word out", async () => {
+    for (const { id, rules } of VENUES) {
+      const { code, out } = await fabric(["venues", "--venue", id]);
+      expect(code).toBe(0);
+      const lines = out.trimEnd().split("\n");
+      expect(lines[0]).toMatch(/^rule +value +source$/);
+      for (const line of lines) expect(line.length).toBeLessThanOrEqual(140);
+      const words = (text: string) => text.split(/\s+/).sort();
+      const told = words(lines.slice(2).join(" "));
+      for (const { rule, value, source } of rules)
+        for (const word of words(`${rule} ${value} ${source}`)) expect(told).toContain(word);
+    }
   });
 
   test("tells what each venue calls an asset pair, and what is sent to ask for its trades", async () => {

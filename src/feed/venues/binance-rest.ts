@@ -14,6 +14,7 @@ const BANNED_MS = 120_000;
 const SPOT_RULES: readonly VenueRule[] = [
   { rule: "clock", value: "/api/v3/time: serverTime in ms", source: SPOT },
   { rule: "symbols", value: "/api/v3/exchangeInfo lists all", source: SPOT },
+  { rule: "untold figures", value: "none", source: SPOT },
   { rule: "newest trades", value: "/api/v3/trades, weight 25, oldest first", source: SPOT },
   {
     rule: "trades by id",
@@ -36,6 +37,7 @@ const SPOT_RULES: readonly VenueRule[] = [
 const USDM_RULES: readonly VenueRule[] = [
   { rule: "clock", value: "/fapi/v1/time: serverTime in ms", source: USDM },
   { rule: "symbols", value: "/fapi/v1/exchangeInfo lists all", source: USDM },
+  { rule: "untold figures", value: "none", source: USDM },
   { rule: "newest trades", value: "/fapi/v1/trades, weight 5, oldest first", source: USDM },
   {
     rule: "trades by id",

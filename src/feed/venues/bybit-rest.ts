@@ -11,6 +11,7 @@ const REFUSED_MS = 5000;
 
 const RULES: readonly VenueRule[] = [
   { rule: "clock", value: "/v5/market/time: timeNano", source: `${DOCS}, market, time` },
+  { rule: "untold figures", value: "count, takers' part", source: `${DOCS}, market, kline` },
   {
     rule: "newest trades",
     value: "/v5/market/recent-trade, up to 60 (spot), newest first; side is the taker's; isBlockTrade rows left out",

@@ -4,24 +4,30 @@ import { isObject, isoTimeIn, parseJson, wholeIn } from "./fields.ts";
 import { badAnswer, makerBought, pauseFor, restTrades } from "./rest-answer.ts";
 
 const TRADES = "docs.cdp.coinbase.com, Exchange API, Get product trades";
+const CANDLES = "docs.cdp.coinbase.com, Exchange API, Get product candles";
 const PAGES = "docs.cdp.coinbase.com, Exchange API, Pagination";
 const LIMITS = "docs.cdp.coinbase.com, Exchange API, rate limits";
 const REFUSED_MS = 2000;
 
 const RULES: readonly VenueRule[] = [
-  { rule: "clock", value: "/time: epoch, seconds with a fraction", source: "Exchange API, Get server time" },
+  {
+    rule: "clock",
+    value: "/time: epoch, seconds with a fraction",
+    source: "docs.cdp.coinbase.com, Exchange API, Get server time",
+  },
+  { rule: "untold figures", value: "count, quote volume, takers' part", source: CANDLES },
   { rule: "newest trades", value: "/products/{id}/trades, newest first; side is the maker's", source: TRADES },
   { rule: "trades by id", value: "after=ID gives the 1000 before it, back in time", source: PAGES },
   {
     rule: "unknown symbol",
     value: "404 NotFound; the subscription is refused before",
-    source: "Exchange API, status codes",
+    source: "docs.cdp.coinbase.com, Exchange API, status codes",
   },
   {
     rule: "absent klines",
     value:
       "a minute before a present one, or over for 10 s, had no trade and is flat; not believed where we saw one, since rows may be missing",
-    source: "docs.cdp.coinbase.com, Exchange API, Get product candles; 10 s: own",
+    source: `${CANDLES}; 10 s: own`,
   },
   { rule: "requests to the venue", value: "8 a second", source: `own, below ${LIMITS}` },
   {

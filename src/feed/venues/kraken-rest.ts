@@ -10,6 +10,7 @@ const REFUSED_MS = 5000;
 
 const RULES: readonly VenueRule[] = [
   { rule: "clock", value: "/0/public/Time: whole seconds, so it may be 999 ms later", source: TIME },
+  { rule: "untold figures", value: "takers' part", source: "docs.kraken.com, REST, Get OHLC Data" },
   { rule: "newest trades", value: "/0/public/Trades with count, oldest first", source: TRADES },
   {
     rule: "trades by id",

@@ -11,6 +11,7 @@ const REFUSED_MS = 2000;
 
 const RULES: readonly VenueRule[] = [
   { rule: "clock", value: "/api/v5/public/time: ts in ms", source: TIME },
+  { rule: "untold figures", value: "count, takers' part", source: CANDLES },
   { rule: "newest trades", value: "/api/v5/market/trades, newest first; side is the taker's", source: TRADES },
   {
     rule: "trades by id",

@@ -15,24 +15,26 @@ export interface VenuesOptions {
 
 const NAMING =
   "A pair is BASE/QUOTE in upper case under names that are the same everywhere (BTC, not XBT); a store's rows keep the venue's own symbol";
+/** Characters of a line; a longer value goes on below itself. */
+const RULE_COLUMNS: ReadonlyMap<string, number> = new Map([
+  ["rule", 24],
+  ["value", 64],
+  ["source", 44],
+]);
 /** Any minute shows the shape of the address. */
 const EXAMPLE_MINUTE = 1_735_689_600_000;
 
 /** Prints the venues, one venue's rules, or what each venue calls some pairs. Throws "usage" for a venue or pair that is none. */
 export async function runVenues(options: VenuesOptions): Promise<number> {
   const venues = options.venue === undefined ? VENUES : [venueNamed(options.venue)];
-  const rows =
-    options.symbols !== undefined
-      ? pairRows(venues, options.symbols)
-      : options.json || options.venue !== undefined
-        ? venues.flatMap(ruleRows)
-        : venues.map(venueRow);
-  if (options.json) {
-    printJson(rows);
-    return 0;
-  }
-  printTable(rows, options.symbols === undefined ? undefined : ["pair", "venue", "symbol"]);
-  if (options.symbols !== undefined) process.stderr.write(`fabric: ${NAMING}\n`);
+  if (options.symbols !== undefined) {
+    const rows = pairRows(venues, options.symbols);
+    if (options.json) printJson(rows);
+    else printTable(rows, ["pair", "venue", "symbol"]);
+    if (!options.json) process.stderr.write(`fabric: ${NAMING}\n`);
+  } else if (options.json) printJson(venues.flatMap(ruleRows));
+  else if (options.venue !== undefined) printTable(venues.flatMap(ruleRows).flatMap(linesOf), [...RULE_COLUMNS.keys()]);
+  else printTable(venues.map(venueRow));
   return 0;
 }
 
@@ -45,25 +47,47 @@ function venueNamed(id: string): Venue {
 
 function venueRow(venue: Venue): Row {
   const { from, everyMs } = venue.ping;
+  const told = (name: string) => venue.rules.find(({ rule }) => rule === name)?.value ?? "";
   return {
     venue: venue.id,
     title: venue.title,
     "BTC/USDT is": venue.symbolOf({ base: "BTC", quote: "USDT" }),
     "trade ids": venue.tradeIds,
-    ping: `${from === "venue" ? "its own" : "ours"}, every ${everyMs / 1000} s`,
+    "trades by id": venue.rest.tradesUrl === null ? "no" : "yes",
+    "klines lack": told("untold figures"),
     "empty minute": venue.emptyMinutes,
+    ping: `${from === "venue" ? "its own" : "ours"}, every ${everyMs / 1000} s`,
     rules: venue.rules.length,
   };
 }
 
 function ruleRows(venue: Venue): readonly Row[] {
-  const stream = { rule: "stream address", value: venue.streamUrl, source: venue.rules[0]?.source ?? "" };
-  return [stream, ...venue.rules].map(({ rule: name, value, source }) => ({
-    venue: venue.id,
-    rule: name,
-    value,
-    source,
-  }));
+  const sourceOf = (name: string) => venue.rules.find(({ rule }) => rule === name)?.source ?? "";
+  const addresses = [
+    { rule: "stream address", value: venue.streamUrl, source: sourceOf("symbol") },
+    { rule: "REST address", value: new URL(venue.rest.timeUrl).origin, source: sourceOf("clock") },
+  ];
+  return [...addresses, ...venue.rules].map(({ rule, value, source }) => ({ venue: venue.id, rule, value, source }));
+}
+
+/** A rule in as many lines as its longest column needs. */
+function linesOf(row: Row): readonly Row[] {
+  const columns = [...RULE_COLUMNS].map(([name, width]) => ({ name, lines: wrapped(String(row[name]), width) }));
+  const most = Math.max(...columns.map(({ lines }) => lines.length));
+  return Array.from({ length: most }, (_, at) =>
+    Object.fromEntries(columns.map(({ name, lines }) => [name, lines[at] ?? ""])),
+  );
+}
+
+/** Broken between words; a longer word stays whole. */
+function wrapped(text: string, width: number): readonly string[] {
+  const lines: string[] = [];
+  for (const word of text.split(" ")) {
+    const last = lines.at(-1);
+    if (last === undefined || last.length + 1 + word.length > width) lines.push(word);
+    else lines[lines.length - 1] = `${last} ${word}`;
+  }
+  return lines;
 }
 
 function pairRows(venues: readonly Venue[], text: string): readonly Row[] {

@@ -44,6 +44,7 @@ const RULES = [
 ];
 
 const REST_RULES = [
+  "untold figures",
   "clock",
   "newest trades",
   "trades by id",
@@ -233,6 +234,11 @@ for (const venue of VENUES) {
       if (told("streams per connection") !== "") expect(told("streams per connection")).toBe(`${symbolsPerConnection}`);
       if (told("symbols per request") !== "") expect(told("symbols per request")).toStartWith(`${symbolsPerRequest}`);
       expect(told("empty minutes")).toContain(venue.emptyMinutes);
+      const [kline] = venue.klines(documented.symbol, documented.klines, MINUTE + 150_000);
+      const words = { trades: "count", quoteVolume: "quote volume", takerBuyVolume: "takers' part" };
+      for (const [figure, word] of Object.entries(words))
+        expect(told("untold figures").includes(word)).toBe(kline?.untold.some((one) => one === figure) === true);
+      expect(told("untold figures") === "none").toBe(kline?.untold.length === 0);
       expect(told("klines")).toContain(`${venue.rest.klineMinutes} `);
       expect(told("requests to the venue")).toStartWith(`${venue.rest.requestsPerSecond} a second`);
       expect(told("trades by id").startsWith("none")).toBe(venue.rest.tradesUrl === null);
