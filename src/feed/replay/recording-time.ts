@@ -10,13 +10,15 @@ const MAX_SILENCE_MS = 24 * 3_600_000;
 
 /** A recording's own time, and the stretches that nobody listened to. */
 export class RecordingTime {
-  readonly #symbols: readonly string[];
+  #symbols: readonly string[] = [];
   #timeMs: number | null = null;
   #fileStarts = false;
+  #follows = false;
   /** The time of the newest message that came too far ahead. */
   #aheadMs: number | null = null;
 
-  constructor(symbols: readonly string[]) {
+  /** Who is heard from now on. */
+  hears(symbols: readonly string[]): void {
     this.#symbols = symbols;
   }
 
@@ -25,15 +27,17 @@ export class RecordingTime {
     return this.#timeMs;
   }
 
-  fileStarts(): void {
+  /** `follows`: it may go on where the one before it ended; else whoever plays it has told that nobody listened in between. */
+  fileStarts(follows: boolean): void {
     this.#fileStarts = true;
+    this.#follows = follows;
   }
 
   /** Between two files that do not follow each other nobody listened. */
   note(timeMs: number, sink: FeedSink): void {
     if (this.#fileStarts) {
       this.#fileStarts = false;
-      if (this.#timeMs !== null && Math.abs(timeMs - this.#timeMs) > MAX_JUMP_MS) {
+      if (this.#follows && this.#timeMs !== null && Math.abs(timeMs - this.#timeMs) > MAX_JUMP_MS) {
         sink.onInterrupted(this.#symbols, "the next file begins at another time");
         sink.onConnected(this.#symbols);
       }

@@ -31,7 +31,10 @@ export class StreamChoice {
     return [...this.#others];
   }
 
-  takes(symbol: string, { venue, stream, idsCount }: RowSource): boolean {
+  /** `source`: null for a trade of whichever stream the symbol's trades come from. */
+  takes(symbol: string, source: RowSource | null): boolean {
+    if (source === null) return this.#symbols.has(symbol);
+    const { venue, stream, idsCount } = source;
     if (venue === this.#venue && idsCount === this.#idsCount && this.#symbols.has(symbol)) {
       const taken = this.#streams.get(symbol);
       if (taken === stream) return true;

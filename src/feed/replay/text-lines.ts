@@ -2,7 +2,7 @@ import { createGunzip } from "node:zlib";
 
 const PIECE_BYTES = 256 * 1024;
 /** A longer line is cut here; the pieces then count as bad lines. */
-const MAX_LINE_CHARS = 8 * 1024 * 1024;
+export const MAX_LINE_CHARS = 8 * 1024 * 1024;
 
 export interface LineFaults {
   /** Set where the compressed input ends early or is damaged: what was readable was given. */

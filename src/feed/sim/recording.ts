@@ -1,5 +1,6 @@
 import { constants, gunzipSync } from "node:zlib";
 import { FabricError, messageOf } from "../../core/errors.ts";
+import { isNote, recordedText } from "../replay/recorded-line.ts";
 import { parseScaled, WIRE_DECIMALS } from "./decimal.ts";
 import type { ExactTrade } from "./exact-candle.ts";
 
@@ -34,13 +35,12 @@ export interface Recording {
 /** Largest recording after unpacking. */
 export const MAX_RECORDING_BYTES = 512 * 1024 * 1024;
 
-const LINE = /^(\d+(?:\.\d+)?):? (\{.*\})\s*$/;
 const NEWLINE = 0x0a;
 
 type Json = Readonly<Record<string, unknown>>;
 
 /**
- * Reads `<receive_ns> <json>` and `<epoch_s>: <json>` lines, gzipped or not, and keeps Binance's spot and USD-M trades and
+ * Reads `<receive_ns> <json>` and `<epoch_s>: <json>` lines (fabric record's, too), gzipped or not, and keeps Binance's spot and USD-M trades and
  * aggregate trades. A file that was cut off is read as far as it goes. Throws FabricError "bad-data" where it holds no trade
  * at all, cannot be unpacked, or is larger than MAX_RECORDING_BYTES; `path` is for the message only.
  */
@@ -87,9 +87,9 @@ function unpack(path: string, bytes: Uint8Array): Uint8Array {
 }
 
 function readLine(line: string, previousDueMs: number): RecordedFrame | "bad" | "other" {
-  if (line === "" || line.startsWith("wss://")) return "other";
-  const json = LINE.exec(line)?.[2];
-  if (json === undefined) return "bad";
+  if (line === "" || isNote(line)) return "other";
+  const json = recordedText(line)?.trimEnd();
+  if (json?.startsWith("{") !== true) return "bad";
   let value: Json;
   try {
     value = JSON.parse(json) as Json;

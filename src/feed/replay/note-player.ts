@@ -1,0 +1,125 @@
+import type { FeedSink } from "../contract.ts";
+import { connectionOf } from "./recorded-line.ts";
+import type { NotedSymbols, RecordingNote } from "./recording-note.ts";
+import type { RecordingTime } from "./recording-time.ts";
+
+/**
+ * Repeats what a recording's notes say of its connections, for the symbols that are played: a stretch that was not heard is then
+ * an interruption as it was when it was recorded.
+ */
+export class NotePlayer {
+  readonly #symbols: ReadonlySet<string>;
+  readonly #time: RecordingTime;
+  readonly #connected = new Set<string>();
+  readonly #groups = new Map<number, readonly string[]>();
+  readonly #open = new Set<number>();
+  /** Per symbol, where ids do not count: the connection whose trades are taken. */
+  readonly #carriers = new Map<string, number>();
+  #interruptions = 0;
+
+  constructor(symbols: readonly string[], time: RecordingTime) {
+    this.#symbols = new Set(symbols);
+    this.#time = time;
+  }
+
+  get interruptions(): number {
+    return this.#interruptions;
+  }
+
+  /** `noted`: the file tells itself who is connected; otherwise all are, from its first line on. */
+  fileStarts(noted: boolean, sink: FeedSink): void {
+    this.#open.clear();
+    this.#groups.clear();
+    this.#carriers.clear();
+    if (!noted && this.#connected.size === this.#symbols.size) return;
+    this.#interrupt([...this.#connected], "the next file begins", sink);
+    if (!noted) this.#connect([...this.#symbols], sink);
+  }
+
+  play(note: RecordingNote, sink: FeedSink): void {
+    switch (note.note) {
+      case "opened":
+        this.#open.add(note.connection);
+        break;
+      case "closed":
+        this.#open.delete(note.connection);
+        break;
+      case "omitted":
+        this.#unreadable([...this.#connected], `a message of ${note.characters} characters was not recorded`, sink);
+        break;
+      case "connected":
+        this.#groups.set(note.group, this.#ours(note.symbols));
+        this.#connect(this.#ours(note.symbols), sink);
+        break;
+      case "interrupted":
+        this.#interrupt(this.#named(note), note.reason, sink);
+        break;
+      case "unreadable":
+        this.#unreadable(this.#named(note), note.reason, sink);
+        break;
+      case "heard":
+      case "quiet":
+      case "time":
+        this.#tell(note.note, this.#named(note), note.timeMs, sink);
+        break;
+      default:
+    }
+  }
+
+  /** The connection that a line came by: the one it names, else the only one there is. */
+  connectionOf(line: string): number {
+    return this.#open.size > 0 ? (connectionOf(line) ?? this.#open.values().next().value ?? 0) : 0;
+  }
+
+  /** Where ids do not count: false for a trade that another open connection tells, too. */
+  carries(symbol: string, connection: number): boolean {
+    const carrier = this.#carriers.get(symbol);
+    if (carrier !== undefined && carrier !== connection && this.#open.has(carrier)) return false;
+    this.#carriers.set(symbol, connection);
+    return true;
+  }
+
+  /** The input is over: what it lost before that was seen in part, like what it holds at its end. */
+  finish(sink: FeedSink): void {
+    const { timeMs } = this.#time;
+    const rest = [...this.#symbols].filter((symbol) => !this.#connected.has(symbol));
+    if (rest.length === 0 || timeMs === null) return;
+    this.#connect(rest, sink);
+    sink.onTime?.(rest, timeMs);
+  }
+
+  #connect(symbols: readonly string[], sink: FeedSink): void {
+    if (symbols.length === 0) return;
+    for (const symbol of symbols) this.#connected.add(symbol);
+    this.#time.hears([...this.#connected]);
+    sink.onConnected(symbols);
+  }
+
+  #interrupt(symbols: readonly string[], reason: string, sink: FeedSink): void {
+    const lost = symbols.filter((symbol) => this.#connected.delete(symbol));
+    if (lost.length === 0) return;
+    this.#interruptions++;
+    this.#time.hears([...this.#connected]);
+    sink.onInterrupted(lost, reason);
+  }
+
+  #unreadable(symbols: readonly string[], reason: string, sink: FeedSink): void {
+    if (symbols.length > 0) sink.onUnreadable?.(symbols, reason);
+  }
+
+  #tell(what: "heard" | "quiet" | "time", symbols: readonly string[], timeMs: number, sink: FeedSink): void {
+    if (symbols.length === 0 || !this.#time.believes(timeMs, sink)) return;
+    this.#time.note(timeMs, sink);
+    if (what === "heard") sink.onHeardSince?.(symbols, timeMs);
+    else if (what === "quiet") sink.onQuiet(symbols, timeMs);
+    else sink.onTime?.(symbols, timeMs);
+  }
+
+  #named(named: NotedSymbols): readonly string[] {
+    return "group" in named ? (this.#groups.get(named.group) ?? []) : this.#ours(named.symbols);
+  }
+
+  #ours(symbols: readonly string[]): readonly string[] {
+    return symbols.filter((symbol) => this.#symbols.has(symbol));
+  }
+}
