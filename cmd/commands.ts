@@ -11,6 +11,7 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   scanner: { description: "ranks every symbol by rules; cannot trade", load: () => import("./scanner.ts") },
   bridge: { description: "the dashboard and its API over HTTP", load: () => import("./bridge.ts") },
   sim: { description: "a simulated exchange, or a recording played by one", load: () => import("./sim.ts") },
+  record: { description: "a venue's trades into a file that can be replayed", load: () => import("./record.ts") },
   tail: { description: "prints messages as they fly", load: () => import("./tail.ts") },
   query: { description: "read-only SQL on the store", load: () => import("./query.ts") },
   orders: { description: "the orders in the runners' journals", load: () => import("./orders.ts") },

@@ -1,9 +1,9 @@
 import { FabricError } from "../../core/errors.ts";
-import { didYouMean } from "../../core/nearest.ts";
 import { parseSymbols } from "../../core/symbol.ts";
 import type { AssetPair, Venue } from "../../feed/venues/contract.ts";
 import { splitPair } from "../../feed/venues/fields.ts";
 import { VENUES } from "../../feed/venues/venues.ts";
+import { venueNamed } from "../venue-named.ts";
 import { printJson, printTable, type Row } from "./print.ts";
 
 export interface VenuesOptions {
@@ -36,13 +36,6 @@ export async function runVenues(options: VenuesOptions): Promise<number> {
   else if (options.venue !== undefined) printTable(venues.flatMap(ruleRows).flatMap(linesOf), [...RULE_COLUMNS.keys()]);
   else printTable(venues.map(venueRow));
   return 0;
-}
-
-function venueNamed(id: string): Venue {
-  const venue = VENUES.find((one) => one.id === id);
-  if (venue !== undefined) return venue;
-  const ids = VENUES.map((one) => one.id);
-  throw new FabricError("usage", `Unknown venue "${id}": expected ${ids.join(", ")}${didYouMean(id, ids)}`);
 }
 
 function venueRow(venue: Venue): Row {
