@@ -10,6 +10,8 @@ const BENCHES: readonly (readonly [name: string, about: string])[] = [
   ["close", "closing one minute for 1,000 symbols: commit, publish, seal"],
   ["failover", "a cut fast rail: in the store → delivered over the fallback rail, at speed 1"],
   ["latency", "trade sent → strategy called, over three processes"],
+  ["venues", "trade frames of every venue: reader, JSON.parse and tardis-dev's mapper"],
+  ["websocket", "trade frames over a WebSocket to candles, on one core"],
   ["ingest", "100,000 trades a second into one market-data node"],
 ];
 

@@ -1,21 +1,25 @@
 /**
- * Trade frames of every venue through its reader, beside bare JSON.parse of the same lines in the same run: `bun test/bench/venues.ts
- * [ROUNDS]`. Frames are the recorded ones (MARKET_RECORDINGS); where none were recorded (Kraken v2, Bybit v5, Coinbase's market_trades,
- * OKX's trades-all) they are of the documented shape, filled with Binance's recorded trades, and marked so. Medians over rounds that take turns, so that both meet the same machine.
+ * Trade frames of every venue through its reader and through tardis-dev's mapper, beside bare JSON.parse of the same lines in the
+ * same run: `bun test/bench/venues.ts [ROUNDS]`. All three start from the same texts; the mapper's side includes the JSON.parse
+ * that it needs. Frames are the recorded ones (MARKET_RECORDINGS); where none were recorded (Kraken v2, Bybit v5, Coinbase's
+ * market_trades, OKX's trades-all) they are of the documented shape, filled with Binance's recorded trades, and marked so.
+ * Medians over rounds that take turns, so that all meet the same machine.
  */
-import { existsSync, readFileSync } from "node:fs";
-import { gunzipSync } from "node:zlib";
-import { FrameReader } from "../../src/feed/binance/frame-reader.ts";
-import type { Trade } from "../../src/feed/contract.ts";
+import { existsSync } from "node:fs";
 import type { VenueId } from "../../src/feed/venues/contract.ts";
 import { VENUES } from "../../src/feed/venues/venues.ts";
 import { SPOT, USDM } from "../feed/support.ts";
 import { capturePath, receivedTexts } from "../feed/venues/captures.ts";
+import { tempFolder } from "../support/temp-folder.ts";
 import { rank } from "./figures.ts";
+import { difference, installTardis, type TradesMapper } from "./tardis.ts";
+import { recordedLines, recordedTrades, SHAPES } from "./venue-shapes.ts";
 
 const rounds = Number(process.argv[2] ?? 15);
 /** Frames of one round. */
 const FRAMES = 40_000;
+const SPOT_FILE = `${SPOT}/spot_btcusdt.trades.ws.txt.gz`;
+const USDM_FILE = `${USDM}/usdm_btcusdt.trades.ws.txt.gz`;
 
 interface Input {
   readonly venue: VenueId;
@@ -24,14 +28,15 @@ interface Input {
   readonly texts: readonly string[];
 }
 
-function trades(venue: VenueId, texts: readonly string[]): readonly string[] {
-  const reader = VENUES.find((one) => one.id === venue)?.reader();
-  return texts.filter((text) => reader?.read(text).type === "trades");
-}
+const readerOf = (venue: VenueId) => {
+  const found = VENUES.find((one) => one.id === venue);
+  if (found === undefined) throw new Error(`${venue} is no venue`);
+  return found.reader();
+};
 
 /**
  * Enough frames for a round. Few were recorded, and JSON.parse is twice as fast on a text whose every word it has just met, so the last
- * digits of longer numbers (ids, times, prices) are counted on: lengths and shape stay, and both sides get the same lines.
+ * digits of longer numbers (ids, times, prices) are counted on: lengths and shape stay, and all sides get the same lines.
  */
 function many(texts: readonly string[]): readonly string[] {
   const out: string[] = [];
@@ -45,93 +50,136 @@ function many(texts: readonly string[]): readonly string[] {
   return out;
 }
 
-function recordedLines(file: string): readonly string[] {
-  if (!existsSync(file)) return [];
-  const lines = gunzipSync(readFileSync(file)).toString().trim().split("\n");
-  return lines.map((line) => line.slice(line.indexOf("{")));
+function recorded(venue: VenueId, name: string, file: string): Input {
+  return { venue, name, recorded: true, texts: existsSync(file) ? recordedLines(file) : [] };
 }
 
-const captured = (venue: VenueId, file: string) =>
-  existsSync(capturePath(file)) ? trades(venue, receivedTexts(file)) : [];
+function captured(venue: VenueId, name: string, file: string): Input {
+  const reader = readerOf(venue);
+  const texts = existsSync(capturePath(file)) ? receivedTexts(file) : [];
+  return { venue, name, recorded: true, texts: texts.filter((text) => reader.read(text).type === "trades") };
+}
+
 /** Frames of a venue's documented shape that tell the recorded spot trades. */
-function shaped(write: (trade: Trade) => string): readonly string[] {
-  const reader = new FrameReader();
-  return spotLines.flatMap((line) => {
-    const frame = reader.read(line);
-    return frame.type === "trade" ? [write(frame.trade)] : [];
-  });
+function documented(venue: VenueId, name: string): Input {
+  const shape = SHAPES.find((one) => one.venue === venue && one.name === name);
+  const trades = existsSync(SPOT_FILE) ? recordedTrades(SPOT_FILE) : [];
+  const texts = trades.flatMap((trade) => shape?.write({ ...trade, symbol: shape.symbolOf("BTC") }) ?? []);
+  return { venue, name, recorded: false, texts };
 }
 
-const iso = (timeMs: number, id: number) => new Date(timeMs).toISOString().replace("Z", `${String(id).slice(-3)}Z`);
-const MARKET_TRADES = ({ id, price, quantity, timeMs, buyerIsMaker }: Trade) =>
-  `{"channel":"market_trades","client_id":"","timestamp":"${iso(timeMs + 100, id)}","sequence_num":${id % 10_000},"events":[{"type":"update","trades":[` +
-  `{"product_id":"BTC-USDT","trade_id":"${id}","price":"${price}","size":"${quantity}","time":"${iso(timeMs, id)}","side":"${buyerIsMaker ? "BUY" : "SELL"}"}]}]}`;
-const KRAKEN_V2 = ({ id, price, quantity, timeMs, buyerIsMaker }: Trade) =>
-  `{"channel":"trade","type":"update","data":[{"symbol":"BTC/USDT","side":"${buyerIsMaker ? "sell" : "buy"}","price":${price},"qty":${quantity},` +
-  `"ord_type":"market","trade_id":${id},"timestamp":"${iso(timeMs, id)}"}]}`;
-const BYBIT_V5 = ({ id, price, quantity, timeMs, buyerIsMaker }: Trade) =>
-  `{"topic":"publicTrade.BTCUSDT","ts":${timeMs + 1},"type":"snapshot","data":[{"i":"229000000${id}","T":${timeMs},"p":"${price}","v":"${quantity}",` +
-  `"S":"${buyerIsMaker ? "Sell" : "Buy"}","seq":${id},"s":"BTCUSDT","BT":false,"RPI":false}]}`;
-const OKX_ALL = ({ id, price, quantity, timeMs, buyerIsMaker }: Trade) =>
-  `{"arg":{"channel":"trades-all","instId":"BTC-USDT"},"data":[{"instId":"BTC-USDT","tradeId":"${id}","px":"${price}","sz":"${quantity}",` +
-  `"side":"${buyerIsMaker ? "sell" : "buy"}","ts":"${timeMs}","source":"0"}]}`;
-
-const spotLines = recordedLines(`${SPOT}/spot_btcusdt.trades.ws.txt.gz`);
 const inputs: readonly Input[] = [
-  {
-    venue: "binance-spot",
-    name: "trade",
-    recorded: true,
-    texts: spotLines,
-  },
-  {
-    venue: "binance-usdm",
-    name: "trade",
-    recorded: true,
-    texts: recordedLines(`${USDM}/usdm_btcusdt.trades.ws.txt.gz`),
-  },
-  {
-    venue: "binance-usdm",
-    name: "aggTrade",
-    recorded: true,
-    texts: captured("binance-usdm", "BINANCE_FUTURES.ws.1.0"),
-  },
-  { venue: "coinbase", name: "match", recorded: true, texts: captured("coinbase", "COINBASE.ws.28.0") },
-  { venue: "coinbase", name: "market_trades", recorded: false, texts: shaped(MARKET_TRADES) },
-  { venue: "kraken", name: "v1 trade", recorded: true, texts: captured("kraken", "KRAKEN.ws.48.0") },
-  { venue: "kraken", name: "v2 trade", recorded: false, texts: shaped(KRAKEN_V2) },
-  { venue: "bybit", name: "publicTrade", recorded: false, texts: shaped(BYBIT_V5) },
-  { venue: "okx", name: "trades", recorded: true, texts: captured("okx", "OKX.ws.1.0") },
-  { venue: "okx", name: "trades-all", recorded: false, texts: shaped(OKX_ALL) },
+  recorded("binance-spot", "trade", SPOT_FILE),
+  recorded("binance-usdm", "trade", USDM_FILE),
+  captured("binance-usdm", "aggTrade", "BINANCE_FUTURES.ws.1.0"),
+  captured("coinbase", "match", "COINBASE.ws.28.0"),
+  documented("coinbase", "market_trades"),
+  captured("kraken", "v1 trade", "KRAKEN.ws.48.0"),
+  documented("kraken", "v2 trade"),
+  documented("bybit", "publicTrade"),
+  captured("okx", "trades", "OKX.ws.1.0"),
+  documented("okx", "trades-all"),
 ];
 
-const perSecond = (count: number, ms: number) => (count / ms) * 1000;
+function mapped(mapper: TradesMapper, line: string, now: Date) {
+  const message: unknown = JSON.parse(line);
+  return mapper.canHandle(message) ? [...(mapper.map(message, now) ?? [])] : [];
+}
 
+/** What the two make of the same texts, in words. */
+function agreement(venue: VenueId, mapper: TradesMapper, texts: readonly string[]): string {
+  const reader = readerOf(venue);
+  const differences = new Map<string, number>();
+  let same = 0;
+  const note = (what: string) => differences.set(what, (differences.get(what) ?? 0) + 1);
+  for (const text of texts) {
+    const frame = reader.read(text);
+    if (frame.type !== "trades") continue;
+    const theirs = mapped(mapper, text, new Date(0));
+    const found = difference(frame.trades, theirs);
+    if (frame.history.length > 0 && theirs.length === 0)
+      note("trades before the subscription: ours told apart, theirs left out");
+    else if (found === null) same += theirs.length;
+    else note(found);
+  }
+  return [
+    `${same} trades the same`,
+    ...[...differences].map(([what, count]) => `${count} frames differ: ${what}`),
+  ].join("; ");
+}
+
+function measure(venue: VenueId, texts: readonly string[], mapper: TradesMapper | null) {
+  const lines = many(texts);
+  const reader = readerOf(venue);
+  const now = new Date();
+  const counts = [0, 0, 0];
+  const runs: readonly (() => number)[] = [
+    () => {
+      let parsed = 0;
+      for (const line of lines) if (JSON.parse(line) !== null) parsed++;
+      return parsed;
+    },
+    () => {
+      let read = 0;
+      for (const line of lines) if (reader.read(line).type === "trades") read++;
+      return read;
+    },
+    () => {
+      if (mapper === null) return 0;
+      let seen = 0;
+      for (const line of lines) {
+        const message: unknown = JSON.parse(line);
+        if (!mapper.canHandle(message)) continue;
+        for (const trade of mapper.map(message, now) ?? []) if (trade.price >= 0) seen++;
+      }
+      return seen;
+    },
+  ];
+  const rates: [number[], number[], number[]] = [[], [], []];
+  for (let round = 0; round < rounds; round++) {
+    for (const shift of [0, 1, 2]) {
+      // What one leaves behind for the collector is not always paid by the same next one.
+      const at = (round + shift) % 3;
+      const began = performance.now();
+      counts[at] = (counts[at] ?? 0) + (runs[at]?.() ?? 0);
+      rates[at]?.push(lines.length / (performance.now() - began) / 1000);
+    }
+  }
+  if (counts[0] !== counts[1]) throw new Error(`${venue}: ${(counts[0] ?? 0) - (counts[1] ?? 0)} frames are no trades`);
+  // Round by round: what slows the machine down slows all.
+  const ratio = (of: readonly number[]) =>
+    rank(
+      of.map((value, at) => value / (rates[0][at] ?? Number.NaN)),
+      0.5,
+    );
+  return {
+    bare: rank(rates[0], 0.5),
+    ours: { rate: rank(rates[1], 0.5), ratio: ratio(rates[1]) },
+    theirs: { rate: rank(rates[2], 0.5), ratio: ratio(rates[2]) },
+  };
+}
+
+using folder = tempFolder();
+const tardis = await installTardis(folder.path);
+if (typeof tardis === "string") console.log(`SKIPPED: tardis-dev's side, which cannot be installed: ${tardis}`);
+
+const side = ({ rate, ratio }: { rate: number; ratio: number }) =>
+  `${rate.toFixed(2)} M/s ${ratio.toFixed(2)} x`.padEnd(18);
+console.log(
+  `${"venue".padEnd(29)}${"frames".padEnd(17)}${"JSON.parse".padEnd(12)}${"ours".padEnd(18)}${"tardis-dev".padEnd(18)}trades of both`,
+);
 for (const { venue, name, recorded, texts } of inputs) {
+  const title = `${venue.padEnd(14)}${name.padEnd(15)}`;
   if (texts.length === 0) {
-    console.log(`${venue.padEnd(14)}${name.padEnd(15)}SKIPPED: no recordings`);
+    console.log(`${title}SKIPPED: no recordings`);
     continue;
   }
-  const lines = many(texts);
-  const reader = VENUES.find((one) => one.id === venue)?.reader();
-  const ours: number[] = [];
-  const bare: number[] = [];
-  let read = 0;
-  let parsed = 0;
-  for (let round = 0; round < rounds; round++) {
-    const first = performance.now();
-    for (const line of lines) if (reader?.read(line).type === "trades") read++;
-    const second = performance.now();
-    for (const line of lines) if (JSON.parse(line) !== null) parsed++;
-    ours.push(perSecond(lines.length, second - first));
-    bare.push(perSecond(lines.length, performance.now() - second));
-  }
-  if (read !== parsed) throw new Error(`${venue} ${name}: ${parsed - read} frames are no trades`);
-  const [fast, plain] = [rank(ours, 0.5), rank(bare, 0.5)];
-  // Round by round: what slows the machine down slows both.
-  const ratios = ours.map((value, at) => value / (bare[at] ?? Number.NaN));
+  const found = typeof tardis === "string" ? null : tardis(venue);
+  const mapper = found !== null && texts.some((text) => found.canHandle(JSON.parse(text))) ? found : null;
+  const { bare, ours, theirs } = measure(venue, texts, mapper);
+  const says = mapper === null ? "" : agreement(venue, mapper, texts);
   console.log(
-    `${venue.padEnd(14)}${name.padEnd(15)}${recorded ? `${texts.length} recorded`.padEnd(16) : "documented".padEnd(16)}` +
-      `reader ${(fast / 1e6).toFixed(2)} M/s  JSON.parse ${(plain / 1e6).toFixed(2)} M/s  ratio ${rank(ratios, 0.5).toFixed(2)}`,
+    `${title}${(recorded ? `${texts.length} recorded` : "documented").padEnd(17)}${`${bare.toFixed(2)} M/s`.padEnd(12)}${side(ours)}` +
+      `${mapper === null ? "no mapper for it".padEnd(18) : side(theirs)}${says}`,
   );
 }
