@@ -126,6 +126,8 @@ export interface ServerSocket {
   /** Sends a text message; returns the bytes now waiting to be written to this client. */
   send(text: string): number;
   close(code: number, reason: string): void;
+  /** Drops the connection without a close frame; absent where the runtime cannot. */
+  drop?(): void;
 }
 
 export interface ServeOptions {

@@ -27,11 +27,17 @@ export function parseScaled(text: unknown, decimals: number): bigint | null {
 
 /** Writes small counts of 10^-`decimals` as wire text with 8 places; made once per symbol because frames are many. */
 export function wireFormatter(decimals: number): (count: number) => string {
+  const short = shortFormatter(decimals);
+  const tail = (decimals === 0 ? "." : "") + "0".repeat(WIRE_DECIMALS - decimals);
+  return (count) => short(count) + tail;
+}
+
+/** Writes small counts of 10^-`decimals` with just so many places. */
+export function shortFormatter(decimals: number): (count: number) => string {
   const scale = 10 ** decimals;
-  const tail = "0".repeat(WIRE_DECIMALS - decimals);
-  if (decimals === 0) return (count) => `${count}.${tail}`;
+  if (decimals === 0) return (count) => `${count}`;
   return (count) => {
     const places = count % scale;
-    return `${(count - places) / scale}.${String(scale + places).slice(1)}${tail}`;
+    return `${(count - places) / scale}.${String(scale + places).slice(1)}`;
   };
 }

@@ -1,54 +1,50 @@
 import { MINUTE_MS, minuteOf } from "../../core/time.ts";
 import { formatScaled, WIRE_DECIMALS, wireFormatter } from "./decimal.ts";
 import type { KlineRow } from "./exact-candle.ts";
+import { countThrough, type MarketLane, MarketPlayer } from "./market-player.ts";
 import { SimMarket, type SimMinute } from "./sim-market.ts";
 import type { SimSymbol } from "./sim-symbol.ts";
 import type { Channel, Channels, KlineQuery, RestTrade, Tape, TapeSymbol } from "./tape.ts";
 import { checkMarketOptions, marketCandle, type SimMarketOptions } from "./truth.ts";
 
 /** A symbol on its way through the market, with the pieces of its frames that never change. */
-interface Lane {
-  readonly symbol: SimSymbol;
+interface Lane extends MarketLane {
   readonly stream: string;
   readonly beforeId: string;
   readonly formatPrice: (ticks: number) => string;
   readonly formatQuantity: (lots: number) => string;
-  minute: SimMinute | null;
   channel: Channel | undefined;
 }
-
-/** Room for the lane (5,000 symbols) and the trade's place in its minute (3,600 an hour) inside a sort key. */
-const LANE_ROOM = 8192;
-const PLACE_ROOM = 4096;
 
 /** A seeded market as an exchange plays it: spot `@trade` frames in Binance's field order, merged by (time, symbol, id). */
 export class MarketTape implements Tape {
   readonly environment: string;
   readonly symbols: ReadonlyMap<string, TapeSymbol>;
   readonly #market: SimMarket;
-  readonly #lanes: readonly Lane[];
+  readonly #player: MarketPlayer<Lane>;
   readonly #byName: ReadonlyMap<string, Lane>;
-  #keys = new Float64Array(1024);
 
   /** Throws FabricError "usage" for options out of range. */
   constructor(options: SimMarketOptions) {
     checkMarketOptions(options);
     this.environment = simEnvironment(options.seed, options.startMs);
     this.#market = new SimMarket(options.seed, [...options.symbols].sort());
-    this.#lanes = this.#market.symbols.map(laneOf);
-    this.#byName = new Map(this.#lanes.map((lane) => [lane.symbol.name, lane]));
+    const lanes = this.#market.symbols.map(laneOf);
+    this.#player = new MarketPlayer(this.#market, lanes);
+    this.#byName = new Map(lanes.map((lane) => [lane.symbol.name, lane]));
     this.symbols = new Map(this.#market.symbols.map((symbol) => [symbol.name, tapeSymbol(symbol)]));
   }
 
   play(afterMs: number, throughMs: number, channels: Channels): number {
-    let played = 0;
-    for (let from = afterMs; from < throughMs; ) {
-      const openTime = minuteOf(from + 1);
-      const to = Math.min(throughMs, openTime + MINUTE_MS - 1);
-      played += this.#playWithin(openTime, from - openTime, to - openTime, channels);
-      from = to;
-    }
-    return played;
+    return this.#player.play(
+      afterMs,
+      throughMs,
+      (lane) => {
+        lane.channel = channels.get(lane.stream);
+        return lane.channel !== undefined;
+      },
+      publishTrade,
+    );
   }
 
   klines(name: string, query: KlineQuery, nowMs: number): readonly KlineRow[] {
@@ -87,47 +83,6 @@ export class MarketTape implements Tape {
     const minute = this.#market.minute(symbol, minuteOf(nowMs));
     return minute.firstId + countThrough(minute, nowMs - minute.openTime);
   }
-
-  /** Publishes one minute's trades with an offset after `after` and up to `through`. */
-  #playWithin(openTime: number, after: number, through: number, channels: Channels): number {
-    let count = 0;
-    for (let index = 0; index < this.#lanes.length; index++) {
-      const lane = this.#lanes[index];
-      if (!lane) continue;
-      lane.channel = channels.get(lane.stream);
-      if (!lane.channel) continue;
-      if (lane.minute?.openTime !== openTime) lane.minute = this.#market.minute(lane.symbol, openTime);
-      count = this.#collect(lane.minute, index, after, through, count);
-    }
-    const keys = this.#keys.subarray(0, count);
-    keys.sort();
-    for (const key of keys) this.#publish(key, openTime);
-    return count;
-  }
-
-  /** Appends sort keys: offset, then lane (lanes are sorted by name), then place in the minute. */
-  #collect(minute: SimMinute, index: number, after: number, through: number, count: number): number {
-    let next = count;
-    for (let place = countThrough(minute, after); place < minute.count; place++) {
-      const offset = minute.offsets[place] ?? 0;
-      if (offset > through) break;
-      if (next === this.#keys.length) {
-        const larger = new Float64Array(2 * next);
-        larger.set(this.#keys);
-        this.#keys = larger;
-      }
-      this.#keys[next++] = (offset * LANE_ROOM + index) * PLACE_ROOM + place;
-    }
-    return next;
-  }
-
-  #publish(key: number, openTime: number): void {
-    const place = key % PLACE_ROOM;
-    const upper = (key - place) / PLACE_ROOM;
-    const lane = this.#lanes[upper % LANE_ROOM];
-    const minute = lane?.minute;
-    if (lane && minute) lane.channel?.publish(tradeData(lane, minute, place, openTime));
-  }
 }
 
 /** `sim:seed=1:start=2025-01-01T00:00Z`: what a store that holds this market is bound to. */
@@ -147,20 +102,12 @@ function laneOf(symbol: SimSymbol): Lane {
   };
 }
 
-/** The trades of the minute with an offset up to `offset`: a binary search, as minutes are looked into every few ms. */
-function countThrough(minute: SimMinute, offset: number): number {
-  let low = 0;
-  let high = minute.count;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((minute.offsets[middle] ?? 0) <= offset) low = middle + 1;
-    else high = middle;
-  }
-  return low;
+function publishTrade(lane: Lane, minute: SimMinute, place: number): void {
+  lane.channel?.publish(tradeData(lane, minute, place));
 }
 
-function tradeData(lane: Lane, minute: SimMinute, place: number, openTime: number): string {
-  const time = openTime + (minute.offsets[place] ?? 0);
+function tradeData(lane: Lane, minute: SimMinute, place: number): string {
+  const time = minute.openTime + (minute.offsets[place] ?? 0);
   const price = lane.formatPrice(minute.ticks[place] ?? 0);
   const quantity = lane.formatQuantity(minute.lots[place] ?? 0);
   const maker = minute.sells[place] === 1;

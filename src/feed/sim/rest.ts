@@ -47,26 +47,30 @@ function route(request: Request, deps: RestDeps): unknown {
   const name = /^\/(?:api\/v3|fapi\/v1)\/(\w+)$/.exec(pathname)?.[1];
   const handler = request.method === "GET" && name !== undefined ? HANDLERS.get(name) : undefined;
   if (!handler) throw new RestError(404, -1000, `No such resource: ${request.method} ${pathname}`);
-  return handler(deps, searchParams, deps.advance());
+  return handler(deps.tape, searchParams, deps.advance());
 }
 
-const HANDLERS = new Map<string, (deps: RestDeps, query: URLSearchParams, nowMs: number) => unknown>([
+/** The answer of one of Binance's public addresses, by its last word; undefined where there is none. Throws RestError. */
+export function publicAnswer(name: string, tape: Tape, query: URLSearchParams, nowMs: number): unknown {
+  return HANDLERS.get(name)?.(tape, query, nowMs);
+}
+
+const HANDLERS = new Map<string, (tape: Tape, query: URLSearchParams, nowMs: number) => unknown>([
   ["ping", () => ({})],
-  ["time", (_deps, _query, serverTime) => ({ serverTime })],
+  ["time", (_tape, _query, serverTime) => ({ serverTime })],
   ["exchangeInfo", exchangeInfo],
   ["avgPrice", avgPrice],
   [
     "klines",
-    (deps, query, nowMs) => {
-      const symbol = readSymbol(deps.tape, query);
-      return deps.tape.klines(symbol, readKlineQuery(query), nowMs);
+    (tape, query, nowMs) => {
+      const symbol = readSymbol(tape, query);
+      return tape.klines(symbol, readKlineQuery(query), nowMs);
     },
   ],
-  ["trades", (deps, query, nowMs) => deps.tape.trades(readSymbol(deps.tape, query), null, readLimit(query), nowMs)],
+  ["trades", (tape, query, nowMs) => tape.trades(readSymbol(tape, query), null, readLimit(query), nowMs)],
   [
     "historicalTrades",
-    (deps, query, nowMs) =>
-      deps.tape.trades(readSymbol(deps.tape, query), readWhole(query, "fromId"), readLimit(query), nowMs),
+    (tape, query, nowMs) => tape.trades(readSymbol(tape, query), readWhole(query, "fromId"), readLimit(query), nowMs),
   ],
 ]);
 
@@ -105,16 +109,16 @@ function readWhole(query: URLSearchParams, name: string): number | null {
   throw new RestError(400, -1100, `Illegal characters found in parameter '${name}'; legal range is '^[0-9]{1,15}$'.`);
 }
 
-function avgPrice(deps: RestDeps, query: URLSearchParams, nowMs: number): unknown {
-  const symbol = readSymbol(deps.tape, query);
-  const price = averagePrice(deps.tape, symbol, AVERAGE_MINUTES, nowMs) ?? 0n;
-  const closeTime = deps.tape.trades(symbol, null, 1, nowMs).at(-1)?.time ?? nowMs;
+function avgPrice(tape: Tape, query: URLSearchParams, nowMs: number): unknown {
+  const symbol = readSymbol(tape, query);
+  const price = averagePrice(tape, symbol, AVERAGE_MINUTES, nowMs) ?? 0n;
+  const closeTime = tape.trades(symbol, null, 1, nowMs).at(-1)?.time ?? nowMs;
   return { mins: AVERAGE_MINUTES, price: formatScaled(price, WIRE_DECIMALS), closeTime };
 }
 
-function exchangeInfo(deps: RestDeps, query: URLSearchParams, serverTime: number): unknown {
-  const only = query.has("symbol") ? readSymbol(deps.tape, query) : null;
-  const symbols = [...deps.tape.symbols.values()].filter((symbol) => only === null || symbol.name === only);
+function exchangeInfo(tape: Tape, query: URLSearchParams, serverTime: number): unknown {
+  const only = query.has("symbol") ? readSymbol(tape, query) : null;
+  const symbols = [...tape.symbols.values()].filter((symbol) => only === null || symbol.name === only);
   return { timezone: "UTC", serverTime, rateLimits: [], exchangeFilters: [], symbols: symbols.map(symbolInfo) };
 }
 

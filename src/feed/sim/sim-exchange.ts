@@ -1,13 +1,16 @@
 import { join } from "node:path";
 import type { Clock, Files, Log, OpenSqlite, Serve, Server, Timers } from "../../core/env.ts";
+import { FabricError } from "../../core/errors.ts";
+import type { VenueId } from "../venues/contract.ts";
 import { assetsOf } from "./assets.ts";
+import type { BadDay } from "./bad-day.ts";
 import { ExchangeClock } from "./exchange-clock.ts";
+import { type ExchangeWire, openWire } from "./exchange-wire.ts";
 import { MarketTape } from "./market-tape.ts";
 import { readRecording } from "./recording.ts";
 import { RecordingTape } from "./recording-tape.ts";
-import { answerRest, simHeaders } from "./rest.ts";
+import { simHeaders } from "./rest.ts";
 import { exchangeTimeOf, readSimState, refuseOtherMarket, StateKeeper } from "./sim-state.ts";
-import { StreamHub } from "./stream-hub.ts";
 import type { Tape } from "./tape.ts";
 import type { SimMarketOptions } from "./truth.ts";
 import { ACCOUNT_FILE } from "./venue/account-book.ts";
@@ -39,6 +42,11 @@ export interface SimExchangeOptions {
   readonly source: SimSource;
   /** Bytes that may wait for one client before it is cut off; 16 MiB unless given. */
   readonly maxClientBytes?: number;
+  /** The venue whose protocol is spoken, binance-spot unless given; symbols are in its naming. A recording is Binance's. */
+  readonly venue?: VenueId;
+  /** Null or absent: nothing goes wrong. */
+  readonly badDay?: BadDay | null;
+  /** At binance-spot alone. */
   readonly account?: SimAccountOptions;
 }
 
@@ -87,13 +95,20 @@ const MAX_SLICES_PER_TICK = 200;
 const MAX_EVENTS_PER_TICK = 20_000;
 
 /**
- * A server that speaks Binance's market-data protocol (WebSocket /stream and /ws, REST) and its trading protocol for one
- * account (signed REST, WebSocket API /ws-api/v3), all on the same port. Throws FabricError:
+ * A server that speaks a venue's public protocol (WebSocket and REST) and, where it is binance-spot, its trading protocol for
+ * one account (signed REST, WebSocket API /ws-api/v3), all on the same port. Throws FabricError:
  * "usage" for options out of range, "unavailable" for a port in use, "refused" where the folder holds another market,
  * "config" for an unreadable state or account, "io" for a folder that cannot be written, "missing-input" or "bad-data" for a recording.
  */
 export function openSimExchange(options: SimExchangeOptions, deps: SimExchangeDeps): SimExchange {
-  const { source, speed } = options;
+  const { source, speed, venue = "binance-spot", badDay } = options;
+  if (source.kind === "recording" && (venue !== "binance-spot" || badDay))
+    throw new FabricError(
+      "usage",
+      "Cannot play a recording so: it is Binance's, as it was; expected no other venue and no bad day",
+    );
+  if (venue !== "binance-spot" && options.account)
+    throw new FabricError("usage", `Cannot open an account at ${venue}: the simulated one is binance-spot's`);
   const opened = source.kind === "market" ? openMarket(source, speed, deps) : openRecording(source, speed, deps);
   return new Exchange(options, deps, opened);
 }
@@ -130,11 +145,12 @@ function openRecording(source: RecordingSource, speed: number, deps: SimExchange
 }
 
 function openVenue(
-  { account = {}, source, speed }: SimExchangeOptions,
+  { account = {}, source, speed, venue = "binance-spot" }: SimExchangeOptions,
   deps: SimExchangeDeps,
   { tape }: Opened,
   advance: () => number,
-): SimVenue {
+): SimVenue | null {
+  if (venue !== "binance-spot") return null;
   const folder = source.kind === "market" ? source.folder : null;
   const quotes = [...tape.symbols.keys()].map((symbol) => assetsOf(symbol).quote);
   return new SimVenue(
@@ -155,8 +171,9 @@ class Exchange implements SimExchange {
   readonly port: number;
   readonly environment: string;
   readonly #opened: Opened;
-  readonly #hub: StreamHub;
-  readonly #venue: SimVenue;
+  readonly #wire: ExchangeWire;
+  /** The account; null at venues that have none here. */
+  readonly #venue: SimVenue | null;
   readonly #server: Server;
   readonly #ticker: { cancel(): void };
   /** The exchange's time as anyone can see it. */
@@ -169,27 +186,22 @@ class Exchange implements SimExchange {
     this.#opened = opened;
     this.environment = opened.tape.environment;
     this.#shownMs = opened.clock.nowMs();
-    this.#hub = new StreamHub({
-      log: deps.log,
+    this.#wire = openWire(options, {
+      ...deps,
+      tape: opened.tape,
       advance: () => this.#advance(),
       onFirstSubscription: () => opened.clock.start(),
       maxClientBytes: options.maxClientBytes ?? DEFAULT_MAX_CLIENT_BYTES,
     });
-    const rest = {
-      tape: opened.tape,
-      speed: options.speed,
-      advance: () => this.#advance(),
-      full: () => this.#hub.full,
-    };
     this.#server = deps.serve({
       host: options.host,
       port: options.port,
       fetch: (request) => {
         this.#restRequests++;
-        const route = this.#venue.route(request);
-        return route ? this.#venue.answer(request, route) : answerRest(request, rest);
+        const route = this.#venue?.route(request);
+        return route && this.#venue ? this.#venue.answer(request, route) : this.#wire.answer(request);
       },
-      upgrade: (request) => this.#hub.accept(request.url) ?? this.#venue.stream.accept(request.url),
+      upgrade: (request) => this.#wire.accept(request.url) ?? this.#venue?.stream.accept(request.url) ?? null,
     });
     this.port = this.#server.port;
     try {
@@ -199,14 +211,18 @@ class Exchange implements SimExchange {
       void this.#server.stop();
       throw error;
     }
-    this.#ticker = deps.timers.every(TICK_MS, () => this.#venue.tick(this.#advance()));
+    this.#ticker = deps.timers.every(TICK_MS, () => {
+      const nowMs = this.#advance();
+      this.#wire.beat();
+      this.#venue?.tick(nowMs);
+    });
   }
 
   counters(): Readonly<Record<string, number>> {
     return {
       ...this.#opened.counters,
-      ...this.#hub.counters(),
-      ...this.#venue.counters(),
+      ...this.#wire.counters(),
+      ...this.#venue?.counters(),
       "rest.total": this.#restRequests,
       "events.total": this.#events,
       "behind.ms": this.#opened.clock.nowMs() - this.#shownMs,
@@ -226,22 +242,22 @@ class Exchange implements SimExchange {
   async #stop(): Promise<void> {
     this.#ticker.cancel();
     this.#advance();
-    this.#venue.stop();
+    this.#venue?.stop();
     await this.#server.stop();
     this.#opened.keeper?.close(this.#opened.clock.nowMs(), this.#shownMs);
   }
 
   /** Sends what is due, within the budget of one tick, and returns the time that is now shown. */
   #advance(): number {
-    const { tape, clock, keeper } = this.#opened;
+    const { clock, keeper } = this.#opened;
     const dueMs = clock.nowMs();
     if (this.#stopped || dueMs <= this.#shownMs) return this.#shownMs;
     keeper?.cover(dueMs);
-    if (this.#hub.channels.size === 0) this.#shownMs = dueMs;
+    if (this.#wire.idle) this.#shownMs = dueMs;
     let budget = MAX_EVENTS_PER_TICK;
     for (let slice = 0; this.#shownMs < dueMs && budget > 0 && slice < MAX_SLICES_PER_TICK; slice++) {
       const throughMs = Math.min(dueMs, this.#shownMs + SLICE_MS);
-      const played = tape.play(this.#shownMs, throughMs, this.#hub.channels);
+      const played = this.#wire.play(this.#shownMs, throughMs);
       this.#shownMs = throughMs;
       this.#events += played;
       budget -= played;

@@ -30,11 +30,15 @@ const KNOWN: Readonly<Record<string, Shape>> = {
 /** A usual trade is worth so much quote asset. */
 const USUAL_NOTIONAL = 300;
 
-/** The properties of a symbol: known for three of them, else seeded. Pure. */
+/**
+ * The properties of a symbol: known for three of them, else seeded. Pure. BTCUSDT, BTC-USDT and BTC/USDT are one pair, so that
+ * the market is the same in every venue's naming.
+ */
 export function simSymbol(seed: number, name: string): SimSymbol {
-  const seedA = hashText(seed, name, 1);
-  const seedB = hashText(seed, name, 2);
-  const shape = KNOWN[name] ?? seededShape(new Dice(seedA, seedB, 3, 4));
+  const pair = name.replace(/[-/]/g, "");
+  const seedA = hashText(seed, pair, 1);
+  const seedB = hashText(seed, pair, 2);
+  const shape = KNOWN[pair] ?? seededShape(new Dice(seedA, seedB, 3, 4));
   return {
     name,
     seedA,

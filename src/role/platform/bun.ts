@@ -44,6 +44,7 @@ const serve: Serve = (options) => {
               return ws.getBufferedAmount();
             },
             close: (code, reason) => ws.close(code, reason),
+            drop: () => ws.terminate(),
           };
           ws.data.handlers.onOpen(ws.data.socket);
         },

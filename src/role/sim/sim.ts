@@ -1,6 +1,7 @@
 import { platform } from "#platform";
 import type { Log } from "../../core/env.ts";
 import { nodeName } from "../../core/symbol.ts";
+import { type BadDay, parseBadDay } from "../../feed/sim/bad-day.ts";
 import {
   openSimExchange,
   type SimAccountOptions,
@@ -10,6 +11,7 @@ import {
 import { SIM_STATE_FILE } from "../../feed/sim/sim-state.ts";
 import { parseVenueFaults } from "../../feed/sim/venue/faults.ts";
 import { parseBalances, parseKeyFile } from "../../feed/sim/venue/opening.ts";
+import type { VenueId } from "../../feed/venues/contract.ts";
 import { checkInputFile } from "../input-file.ts";
 import { dataFolder } from "../lifecycle/data-folder.ts";
 import { runNode } from "../lifecycle/node.ts";
@@ -18,6 +20,9 @@ import { aborted, stopSignal } from "../lifecycle/stop-signal.ts";
 import { sweepTemporaries } from "../lifecycle/temporaries.ts";
 
 export interface SimOptions {
+  readonly venue: VenueId;
+  /** As `parseBadDay` reads it. */
+  readonly badDay: string | undefined;
   readonly symbols: readonly string[];
   readonly seed: number;
   /** Epoch ms. */
@@ -37,17 +42,25 @@ export interface SimOptions {
   readonly venueBalances: string | undefined;
 }
 
+interface Opening {
+  readonly account: SimAccountOptions;
+  readonly badDay: BadDay | null;
+}
+
 const HOST = "127.0.0.1";
 
 /** A simulated exchange until stopped. With a data folder it is a node of that folder, found by `market-data --feed sim`. */
 export async function runSim(options: SimOptions): Promise<number | undefined> {
   if (options.file !== undefined) checkInputFile("play", options.file);
-  const account = accountOf(options);
-  if (options.data === undefined) return runAlone(options, account);
+  const opening = {
+    account: accountOf(options),
+    badDay: options.badDay === undefined ? null : parseBadDay(options.badDay),
+  };
+  if (options.data === undefined) return runAlone(options, opening);
   const folder = dataFolder(options.data);
   return runNode({ role: "sim", name: nodeName("sim"), folder, publish: [] }, async (node) => {
     sweepTemporaries(folder.path, SIM_STATE_FILE, platform.files);
-    const exchange = open(options, account, folder.path, node.log);
+    const exchange = open(options, opening, folder.path, node.log);
     node.advertise([`ws://${HOST}:${exchange.port}`]);
     node.tell({
       report: () => ({
@@ -71,11 +84,11 @@ export async function runSim(options: SimOptions): Promise<number | undefined> {
   });
 }
 
-async function runAlone(options: SimOptions, account: SimAccountOptions): Promise<number> {
+async function runAlone(options: SimOptions, opening: Opening): Promise<number> {
   using stop = stopSignal();
   const exchange = open(
     options,
-    account,
+    opening,
     null,
     nodeLog("sim", () => undefined),
   );
@@ -94,14 +107,18 @@ function accountOf({ venueFaults, venueKeys, venueBalances }: SimOptions): SimAc
   };
 }
 
-function open(options: SimOptions, account: SimAccountOptions, folder: string | null, log: Log): SimExchange {
+function open(options: SimOptions, { account, badDay }: Opening, folder: string | null, log: Log): SimExchange {
   const { symbols, seed, startMs, speed, port } = options;
   const source: SimSource =
     options.file === undefined
       ? { kind: "market", symbols, seed, startMs, folder }
       : { kind: "recording", file: options.file };
-  const exchange = openSimExchange({ host: HOST, port, speed, source, account }, { ...platform, log });
+  const { venue } = options;
+  const exchange = openSimExchange(
+    { host: HOST, port, speed, source, venue, badDay, ...(venue === "binance-spot" ? { account } : {}) },
+    { ...platform, log },
+  );
   const what = options.file ?? `${symbols.join(", ")} of ${exchange.environment}`;
-  log.info(`Listening on ws://${HOST}:${exchange.port}: ${what} at ${speed} times real speed`);
+  log.info(`Listening on ws://${HOST}:${exchange.port}: ${venue}, ${what} at ${speed} times real speed`);
   return exchange;
 }

@@ -1,4 +1,5 @@
 import { toRfc3339 } from "../../core/time.ts";
+import type { TruthRow } from "../../feed/sim/exact-candle.ts";
 import { type SimTruthOptions, simTruth } from "../../feed/sim/truth.ts";
 import { printTable } from "../tools/print.ts";
 
@@ -6,8 +7,10 @@ import { printTable } from "../tools/print.ts";
 const CHUNK_ROWS = 1000;
 
 /** Prints the candles of a simulated market from its start, symbol by symbol within each minute. */
-export async function printTruth(options: SimTruthOptions & { readonly json: boolean }): Promise<number> {
-  const rows = simTruth(options);
+export async function printTruth(
+  options: SimTruthOptions & { readonly json: boolean; readonly tradeIds: boolean },
+): Promise<number> {
+  const rows = rowsOf(options);
   if (!options.json) {
     printTable(
       [...rows].map((row) => ({ ...row, openTime: toRfc3339(row.openTime), closeTime: toRfc3339(row.closeTime) })),
@@ -31,6 +34,11 @@ export async function printTruth(options: SimTruthOptions & { readonly json: boo
   await flush();
   process.stdout.write(separator === "[" ? "[]\n" : "]\n");
   return 0;
+}
+
+/** Where the venue gives no ids that count, there are none to compare. */
+function* rowsOf(options: SimTruthOptions & { readonly tradeIds: boolean }): Generator<TruthRow> {
+  for (const row of simTruth(options)) yield options.tradeIds ? row : { ...row, firstTradeId: null, lastTradeId: null };
 }
 
 /** Resolves once stdout takes more, and also where its reader is gone and it never will. */

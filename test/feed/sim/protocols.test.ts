@@ -1,0 +1,210 @@
+import { afterEach, describe, expect, test } from "bun:test";
+import { MINUTE_MS } from "../../../src/core/time.ts";
+import type { SimExchangeOptions } from "../../../src/feed/sim/sim-exchange.ts";
+import { SimMarket } from "../../../src/feed/sim/sim-market.ts";
+import { DEFAULT_START_MS, simTruth } from "../../../src/feed/sim/truth.ts";
+import type { OmittedRow, Venue, VenueFrame, VenueTrade } from "../../../src/feed/venues/contract.ts";
+import { VENUES } from "../../../src/feed/venues/venues.ts";
+import { eventually } from "../../support/eventually.ts";
+import { type Bench, type Client, closeBenches, connect, openBench } from "./exchange-bench.ts";
+
+afterEach(closeBenches);
+
+const SEED = 1;
+const namesOf = (venue: Venue) => ["BTC", "ETH"].map((base) => venue.symbolOf({ base, quote: "USDT" }));
+
+function openVenue(venue: Venue, more: Partial<SimExchangeOptions> = {}): Bench {
+  const source = {
+    kind: "market",
+    seed: SEED,
+    symbols: namesOf(venue),
+    startMs: DEFAULT_START_MS,
+    folder: null,
+  } as const;
+  return openBench({ venue: venue.id, badDay: { chances: {}, lasting: {}, skewMs: 0 }, source, ...more });
+}
+
+const pathOf = (venue: Venue) => new URL(venue.streamUrl).pathname;
+
+/** Every frame as the venue's adapter reads it. */
+function readAll(venue: Venue, client: Client): readonly VenueFrame[] {
+  const reader = venue.reader();
+  return client.texts.map((text) => reader.read(text));
+}
+
+async function subscribed(venue: Venue, url: string, symbols = namesOf(venue)): Promise<Client> {
+  const client = await connect(url, pathOf(venue));
+  const requests = venue.subscribe(symbols);
+  for (const request of requests) client.send(request.text);
+  const answers = () => readAll(venue, client).filter(({ type }) => type === "ack").length;
+  await eventually(() => answers() >= requests.filter((request) => request.symbols.length > 0).length, 5000, "acks");
+  return client;
+}
+
+/** Steps through exchange time, and waits each time until everything of it has come. */
+async function pass(bench: Bench, client: Client, exchangeMs: number, venue: Venue, stepMs = 20_000): Promise<void> {
+  for (let passed = 0; passed < exchangeMs; passed += stepMs) {
+    bench.clock.step(stepMs / 60);
+    await barrier(venue, client, bench);
+  }
+}
+
+/** A refused request is answered after all that was due before it. */
+async function barrier(venue: Venue, client: Client, bench: Bench): Promise<void> {
+  bench.clock.step(1000 / 60);
+  const before = client.texts.length;
+  const barrierText = venue.id === "okx" ? "ping" : venue.id === "bybit" ? '{"op":"ping"}' : "{}";
+  client.send(barrierText);
+  const isAnswer = (text: string) =>
+    text === "pong" || text.includes('"pong"') || text.includes('"error"') || text.includes('"code":2');
+  await eventually(() => client.texts.slice(before).some(isAnswer), 5000, "the barrier's answer");
+}
+
+interface Heard {
+  readonly trades: readonly VenueTrade[];
+  readonly history: readonly VenueTrade[];
+  readonly omitted: readonly OmittedRow[];
+  readonly malformed: readonly string[];
+}
+
+function heard(venue: Venue, client: Client): Heard {
+  const frames = readAll(venue, client);
+  const told = frames.filter((frame) => frame.type === "trades");
+  return {
+    trades: told.flatMap(({ trades }) => trades),
+    history: told.flatMap(({ history }) => history),
+    omitted: told.flatMap(({ omitted }) => omitted),
+    malformed: frames.flatMap((frame) => (frame.type === "malformed" ? [frame.reason] : [])),
+  };
+}
+
+/** The market's own trades of some minutes from the start, without the product's arithmetic. */
+function marketTrades(symbols: readonly string[], minutes: number) {
+  const market = new SimMarket(SEED, symbols);
+  return market.symbols.flatMap((symbol) =>
+    Array.from({ length: minutes }, (_, at) => market.minute(symbol, DEFAULT_START_MS + at * MINUTE_MS)).flatMap(
+      ({ openTime, count, firstId, offsets, ticks, lots, sells }) =>
+        Array.from({ length: count }, (_, at) => ({
+          symbol: symbol.name,
+          id: firstId + at,
+          timeMs: openTime + (offsets[at] ?? 0),
+          price: (ticks[at] ?? 0) / 10 ** symbol.tickDecimals,
+          quantity: (lots[at] ?? 0) / 10 ** symbol.lotDecimals,
+          buyerIsMaker: sells[at] === 1,
+        })),
+    ),
+  );
+}
+
+const numbered = ({ price, quantity, ...rest }: VenueTrade) => ({
+  ...rest,
+  price: Number(price),
+  quantity: Number(quantity),
+});
+const without = <T extends { id: unknown }>({ id: _, ...rest }: T) => rest;
+const byTime = (a: { symbol: string; timeMs: number }, b: { symbol: string; timeMs: number }) =>
+  a.symbol < b.symbol ? -1 : a.symbol > b.symbol ? 1 : a.timeMs - b.timeMs;
+
+const get = async (url: string, address: string) => {
+  const { origin } = new URL(address);
+  const reply = await fetch(`http://${url}${address.slice(origin.length)}`);
+  return { status: reply.status, headers: reply.headers, body: await reply.text() };
+};
+
+for (const venue of VENUES) {
+  const symbols = namesOf(venue);
+  const [symbol = ""] = symbols;
+
+  describe(`${venue.title}, simulated`, () => {
+    test("tells every trade of the market once, in order, as its adapter reads it", async () => {
+      const bench = openVenue(venue);
+      const client = await subscribed(venue, bench.url);
+      await pass(bench, client, 15 * MINUTE_MS, venue);
+      const { trades, malformed } = heard(venue, client);
+      expect(malformed.filter((reason) => reason !== "neither a channel nor a type")).toEqual([]);
+      const through = DEFAULT_START_MS + 14 * MINUTE_MS;
+      // OKX's first row repeats the last trade before.
+      const live = trades.filter(({ timeMs }) => timeMs >= DEFAULT_START_MS && timeMs < through).map(numbered);
+      const wanted = marketTrades(symbols, 14);
+      if (venue.tradeIds === "none" || venue.id === "binance-usdm")
+        expect(live.map(without).toSorted(byTime)).toEqual(wanted.map(without).toSorted(byTime));
+      else expect(live.toSorted(byTime)).toEqual(wanted.toSorted(byTime));
+      for (const one of symbols) {
+        const times = trades.filter((trade) => trade.symbol === one).map(({ timeMs }) => timeMs);
+        expect(times).toEqual(times.toSorted((a, b) => a - b));
+      }
+      expect(wanted.length).toBeGreaterThan(1000);
+    });
+
+    test("has klines equal to the market's list in all that the venue tells, and the time", async () => {
+      const bench = openVenue(venue);
+      bench.clock.step((40 * MINUTE_MS) / 60);
+      const truth = [...simTruth({ seed: SEED, symbols, startMs: DEFAULT_START_MS, minutes: 30 })];
+      const through = DEFAULT_START_MS + 29 * MINUTE_MS;
+      for (const one of symbols) {
+        const reply = await get(bench.url, venue.klineUrl(one, DEFAULT_START_MS, through));
+        expect(reply.status).toBe(200);
+        expect(reply.headers.get("x-sim-speed")).toBe("60");
+        expect(reply.headers.get("x-sim-environment")).toBe("sim:seed=1:start=2025-01-01T00:00Z");
+        const klines = venue.klines(one, reply.body, bench.exchange.exchangeTimeMs());
+        const told = klines.filter(({ candle }) => candle.openTime >= DEFAULT_START_MS && candle.openTime <= through);
+        const rows = truth.filter((row) => row.symbol === one && (venue.emptyMinutes === "flat" || row.trades > 0));
+        expect(told.map(({ candle }) => candle.openTime)).toEqual(rows.map(({ openTime }) => openTime));
+        told.forEach(({ candle, untold }, at) => {
+          const row = rows[at];
+          const [before] = truth.filter(
+            (other) => other.symbol === one && other.openTime === candle.openTime - MINUTE_MS,
+          );
+          if (row === undefined) throw new Error("a minute that is not in the list");
+          const open = venue.id === "bybit" && before ? before.close : row.open;
+          if (venue.id !== "bybit" || before)
+            expect([candle.open, candle.high, candle.low]).toEqual([
+              open,
+              Math.max(open, row.high),
+              Math.min(open, row.low),
+            ]);
+          expect([candle.close, candle.volume]).toEqual([row.close, row.volume]);
+          if (!untold.includes("trades")) expect(candle.trades).toBe(row.trades);
+          if (!untold.includes("quoteVolume") && venue.id === "kraken")
+            expect(Math.abs(candle.quoteVolume - row.quoteVolume)).toBeLessThanOrEqual(0.01 * row.volume);
+          else if (!untold.includes("quoteVolume")) expect(candle.quoteVolume).toBe(row.quoteVolume);
+        });
+      }
+    });
+
+    test("refuses an unknown symbol as the venue does, and the others go on where the venue lets them", async () => {
+      const bench = openVenue(venue);
+      const nope = venue.symbolOf({ base: "NOPE", quote: "USDT" });
+      const client = await connect(bench.url, pathOf(venue));
+      for (const request of venue.subscribe([nope, symbol])) client.send(request.text);
+      if (venue.id.startsWith("binance")) {
+        // Taken without a word.
+        await eventually(() => readAll(venue, client).some(({ type }) => type === "ack"), 5000, "an ack");
+      } else {
+        const refusal = () => readAll(venue, client).find((frame) => frame.type === "rejected");
+        await eventually(() => refusal() !== undefined, 5000, "a refusal");
+        expect(refusal()).toMatchObject({ type: "rejected", symbols: [nope] });
+      }
+      await pass(bench, client, MINUTE_MS, venue);
+      const { trades } = heard(venue, client);
+      const goOn = ["binance-spot", "binance-usdm", "kraken", "okx"].includes(venue.id);
+      expect(trades.some((trade) => trade.symbol === symbol)).toBe(goOn);
+      expect(trades.some((trade) => trade.symbol === nope)).toBe(false);
+    });
+
+    test("closes on a client that sends more messages than it may", async () => {
+      const { url } = openVenue(venue);
+      const client = await connect(url, pathOf(venue));
+      for (let at = 0; at < 200; at++) client.send("{}");
+      expect(await client.closed).toContain("too many messages");
+    });
+
+    test("answers no address of another venue, and its own stream's only to an upgrade", async () => {
+      const { url } = openVenue(venue);
+      expect((await get(url, "http://x/nothing/here")).status).toBe(404);
+      expect((await get(url, `http://x${pathOf(venue)}`)).status).toBe(426);
+      const other = VENUES.find(({ id }) => id !== venue.id && !id.startsWith("binance"));
+      if (other) expect((await get(url, other.klineUrl(symbol, 0, 60_000))).status).toBe(404);
+    });
+  });
+}
