@@ -62,9 +62,8 @@ export class VenueConnection {
     return this.#open;
   }
 
-  /** A message of the client's; the answer overtakes no trade. False where it was one too many. */
+  /** A message of the client's. The answer overtakes what is still gathered, and nothing else. False where it was one too many. */
   request(text: string): boolean {
-    this.#flush();
     const { most, withinMs } = this.#deps.protocol.messageRate;
     const wallMs = this.#deps.wallMs();
     this.#askedMs = [...this.#askedMs.filter((askedMs) => askedMs > wallMs - withinMs), wallMs];
