@@ -150,6 +150,15 @@ export const BUGS: readonly Bug[] = [
     "    for (const kline of changed) track.correct(kline);\n",
     "",
   ]),
+  bug(
+    "untold-invented",
+    "what was seen of a minute stands in for what the venue does not tell of it, all there or not",
+    [
+      "src/feed/kline-merge.ts",
+      "seen?.openTime === candle.openTime && seen.volume === candle.volume && isSame(candle, seen)",
+      "seen?.openTime === candle.openTime && isSame(candle, seen)",
+    ],
+  ),
   bug("proof-off", "a reader takes a segment's content as it finds it", [
     "src/store/segment-proof.ts",
     ") !== segment.sha256) {",

@@ -1,4 +1,4 @@
-import type { FeedGap, StoredCandle } from "../../src/core/candle.ts";
+import type { Candle, FeedGap, StoredCandle } from "../../src/core/candle.ts";
 import type { Life } from "./life.ts";
 import type { Machine } from "./machine.ts";
 import type { VenueCandle } from "./venue-market.ts";
@@ -213,15 +213,29 @@ export class StoreWatch {
       world.check(2, row.trades <= venue.trades, () => `${key} is partial with more trades than there were`);
       return;
     }
-    if (FIGURES.every((name) => row[name] === venue[name])) return;
+    if (this.#agrees(row, venue, null)) return;
     const revised = truth.revisions.findLast((one) => one.commitSeq === row.commitSeq);
-    if (revised && FIGURES.every((name) => revised[name] === venue[name])) return;
+    if (revised && this.#agrees(revised, venue, row)) return;
     // A venue that loses trades within a whole connection breaks its promise: no feed could tell.
     if (rates["feed.lost"] > 0) return;
     // A quiet minute stands on the last one that was traded.
     const origin = market.tradedMinute(row.symbol, row.openTime);
     if (market.isToldLate(row.symbol, origin, LATE_ALLOWANCE_MS) && !this.#isMendable(row, origin)) return;
     world.violate(2, `${key} (${row.provenance}) differs from the venue: ${differences(row, venue)}`);
+  }
+
+  /**
+   * Figure by figure the venue's; one that its klines do not tell may be 0 in a row that is made of them, but not where a correction
+   * left the row's volume as it was.
+   */
+  #agrees(row: Candle, venue: VenueCandle, corrected: Candle | null): boolean {
+    const { untold } = this.#machine.world.scenario;
+    const mayLack = (name: (typeof FIGURES)[number]) =>
+      row.provenance === "backfilled" &&
+      row[name] === 0 &&
+      untold.includes(name) &&
+      (corrected?.volume !== row.volume || corrected[name] === 0);
+    return FIGURES.every((name) => row[name] === venue[name] || mayLack(name));
   }
 
   /**

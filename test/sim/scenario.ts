@@ -1,3 +1,4 @@
+import type { CandleFigure } from "../../src/core/candle.ts";
 import { Seeded } from "../provider/sim/seeded.ts";
 
 /** Everything that can be hurt. A seed draws which of them are on, and how much. */
@@ -84,6 +85,10 @@ export interface Scenario {
   readonly historyMinutes: number;
   readonly tradesPerMinute: number;
   readonly quietChance: number;
+  /** Figures that the venue's klines do not tell. */
+  readonly untold: readonly CandleFigure[];
+  /** Whether the venue's trade ids count on. */
+  readonly idsCount: boolean;
   /** Wall ms between two readings of a connection. */
   readonly feedTickMs: number;
   readonly maxWaitingRows: number;
@@ -156,6 +161,7 @@ export function drawScenario(seed: number, cuts: Cuts = NO_CUTS): Scenario {
     historyMinutes: pick([0, 3, 12, 25]),
     tradesPerMinute: pick([0.7, 2, 5]),
     quietChance: pick([0, 0.1, 0.4]),
+    ...drawVenue(seed),
     feedTickMs: pick([20, 50, 120]),
     maxWaitingRows: pick([3, 10, 50, 1000]),
     mergeWidth: pick([2, 4, 16]),
@@ -168,6 +174,14 @@ export function drawScenario(seed: number, cuts: Cuts = NO_CUTS): Scenario {
   // Long enough in some runs that an order the venue never got is lost for good.
   const isLong = runners.some(({ broker }) => broker === "venue") && intensity > 0 && chance.chance(0.2);
   return isLong ? { ...scenario, quietMs: LONG_QUIET_MS } : scenario;
+}
+
+/** Klines as Binance's, Kraken's, OKX's and Coinbase's; Bybit's ids do not count. Drawn apart, so that all else of a seed stays. */
+function drawVenue(seed: number): Pick<Scenario, "untold" | "idsCount"> {
+  const chance = new Seeded(Math.imul(seed, 0x85ebca6b) ^ 0x27d4eb2f);
+  const takers = ["takerBuyVolume", "takerBuyQuoteVolume"] as const;
+  const kinds = [[], [], takers, ["trades", ...takers], ["trades", "quoteVolume", ...takers]] as const;
+  return { untold: kinds[chance.below(kinds.length)] ?? [], idsCount: !chance.chance(0.12) };
 }
 
 function drawRunners(chance: Seeded, symbols: readonly string[], pick: <T>(from: readonly T[]) => T): RunnerSpec[] {

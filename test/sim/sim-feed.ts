@@ -1,6 +1,5 @@
-import type { Candle } from "../../src/core/candle.ts";
 import { FabricError } from "../../src/core/errors.ts";
-import type { FeedFacts, FeedSink, MarketFeed } from "../../src/feed/contract.ts";
+import type { FeedFacts, FeedSink, VenueCandle as Kline, MarketFeed } from "../../src/feed/contract.ts";
 import type { Seeded } from "../provider/sim/seeded.ts";
 import type { Life } from "./life.ts";
 import { USUAL_LAG_MS, type VenueMarket, type VenueTrade } from "./venue-market.ts";
@@ -22,6 +21,7 @@ interface Connection {
 export class SimFeed implements MarketFeed {
   readonly venue = "binance-spot";
   readonly recording = false;
+  readonly idsCount: boolean;
   readonly #life: Life;
   readonly #market: VenueMarket;
   readonly #chance: Seeded;
@@ -34,6 +34,7 @@ export class SimFeed implements MarketFeed {
   #heardAtMs = 0;
 
   constructor(life: Life, market: VenueMarket) {
+    this.idsCount = life.world.scenario.idsCount;
     this.#life = life;
     this.#market = market;
     this.#chance = life.world.chance(`feed ${life.name}`);
@@ -72,8 +73,9 @@ export class SimFeed implements MarketFeed {
     };
   }
 
-  klines(symbol: string, from: number, to: number): Promise<readonly Candle[]> {
-    const { rates } = this.#life.world.scenario;
+  klines(symbol: string, from: number, to: number): Promise<readonly Kline[]> {
+    const { rates, untold } = this.#life.world.scenario;
+    const zeros = Object.fromEntries(untold.map((figure) => [figure, 0]));
     const hurting = this.#life.world.isHurting;
     const fails = hurting && this.#chance.chance(rates["feed.klines-fail"] * 0.6);
     const delayMs = fails ? this.#chance.below(1500) : 2 + this.#chance.below(30);
@@ -81,13 +83,14 @@ export class SimFeed implements MarketFeed {
     const lateMs = hurting && this.#chance.chance(rates["feed.klines-late"]) ? this.#chance.below(30_000) : 0;
     return this.#life.call(`klines ${symbol}`, delayMs, () => {
       if (fails) throw new FabricError("unavailable", "the venue does not answer");
-      const candles: Candle[] = [];
+      const candles: Kline[] = [];
       for (let openTime = from; openTime <= to; openTime += MINUTE) {
         if (openTime + MINUTE + lateMs > this.#market.nowMs) break;
         const own = this.#market.candle(symbol, openTime);
         if (own === null || this.#market.isGone(symbol, openTime)) continue;
         const { firstId, lastId, ...figures } = own;
-        candles.push({ ...figures, firstTradeId: null, lastTradeId: null, provenance: "backfilled" });
+        const candle = { ...figures, firstTradeId: null, lastTradeId: null, provenance: "backfilled" as const };
+        candles.push(untold.length === 0 ? candle : { ...candle, ...zeros, untold });
       }
       return candles;
     });
