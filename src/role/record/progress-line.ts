@@ -35,7 +35,7 @@ export class ProgressLine implements Disposable {
   }
 
   #draw(): void {
-    const columns = process.stderr.columns ?? 80;
+    const columns = process.stderr.columns || 80;
     this.#clear();
     process.stderr.write(this.#text().slice(0, Math.max(10, columns - 1)));
   }
