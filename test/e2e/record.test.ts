@@ -234,7 +234,8 @@ test("a disk that fills up is one clear error, and what was recorded before is w
 }, 60_000);
 
 test("on a terminal it shows its progress in one line, which is gone at the end", async () => {
-  if (Bun.which("script") === null) {
+  const terminal = Bun.which("script");
+  if (terminal === null) {
     console.error("SKIPPED: a terminal needs the command script");
     return;
   }
@@ -253,7 +254,7 @@ test("on a terminal it shows its progress in one line, which is gone at the end"
     "2s",
   ];
   const command = [...FABRIC, ...words].map((word) => `'${word}'`).join(" ");
-  const done = spawnSync("script", ["-qec", command, "/dev/null"], {
+  const done = spawnSync(terminal, ["-qec", command, "/dev/null"], {
     encoding: "utf8",
     env: { ...process.env, TERM: "xterm" },
   });
