@@ -55,6 +55,8 @@ export class BadWire {
   #slow = NEVER;
   #cutMs = Number.POSITIVE_INFINITY;
   #shutMs = Number.POSITIVE_INFINITY;
+  /** Its end is drawn; a connection has one. */
+  #ending = false;
   /** Held back, in order of trading. */
   readonly #behind: Held<SimTrade>[] = [];
   /** By their minutes; a few. */
@@ -159,8 +161,10 @@ export class BadWire {
     this.#burst = this.#stretch("burst", this.#burst);
     this.#slow = this.#stretch("slow", this.#slow);
     if (this.#slow.fromMs >= minute && this.#slow !== NEVER) this.#slow = { ...this.#slow, toMs: minute + MINUTE_MS };
+    if (this.#ending) return;
     if (this.#strikes("cut")) this.#cutMs = this.#start("cut");
     if (this.#strikes("shutdown")) this.#shutMs = this.#start("shutdown");
+    this.#ending = this.#cutMs !== Number.POSITIVE_INFINITY || this.#shutMs !== Number.POSITIVE_INFINITY;
   }
 
   /** This minute's stretch of a fault, unless the last one still goes on. */
