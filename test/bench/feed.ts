@@ -37,18 +37,18 @@ function parseOnly(lines: readonly string[]): number {
 function scanOnly(lines: readonly string[]): number {
   const reader = new FrameReader();
   let trades = 0;
-  for (const line of lines) trades += reader.read(line).type === "trade" ? 1 : 0;
+  for (const line of lines) trades += reader.read(line).type === "trades" ? 1 : 0;
   return trades;
 }
 
 function foldOnly(lines: readonly string[]): number {
   const reader = new FrameReader();
-  const frames = lines.map((line) => reader.read(line)).filter((frame) => frame.type === "trade");
+  const frames = lines.map((line) => reader.read(line)).filter((frame) => frame.type === "trades");
   let most = 0;
   for (let round = 0; round < rounds; round++) {
     const began = performance.now();
-    const aggregator = new MinuteAggregator("BTCUSDT", minuteOf(frames[0]?.trade.timeMs ?? 0), null);
-    for (const { trade } of frames) aggregator.add(trade);
+    const aggregator = new MinuteAggregator("BTCUSDT", minuteOf(frames[0]?.trades[0].timeMs ?? 0), null);
+    for (const { trades } of frames) aggregator.add(trades[0]);
     most = Math.max(most, frames.length / ((performance.now() - began) / 1000));
   }
   return most;
@@ -65,7 +65,7 @@ function toCandles(lines: readonly string[]): number {
       sink.onConnected(["BTCUSDT"]);
       for (const line of lines) {
         const frame = reader.read(line);
-        if (frame.type === "trade") sink.onTrade(frame.trade);
+        if (frame.type === "trades") sink.onTrade(frame.trades[0]);
       }
     },
     stop: async () => undefined,

@@ -28,25 +28,28 @@ const truth = fc.constantFrom(true, false, null, "true", 1);
 describe("Binance frames", () => {
   test("spot, USD-M and aggregate frames are read in full", () => {
     expect(reader.read(SPOT)).toEqual({
-      type: "trade",
-      eventTimeMs: 1723161255343,
-      market: "binance-spot",
-      aggregate: false,
-      trade: {
-        symbol: "BTCUSDT",
-        id: 3735683259,
-        price: "61837.63000000",
-        quantity: "0.02000000",
-        timeMs: 1723161255342,
-        buyerIsMaker: true,
-      },
+      type: "trades",
+      venue: "binance-spot",
+      stream: "trade",
+      trades: [
+        {
+          symbol: "BTCUSDT",
+          id: 3735683259,
+          price: "61837.63000000",
+          quantity: "0.02000000",
+          timeMs: 1723161255342,
+          buyerIsMaker: true,
+        },
+      ],
+      history: [],
+      omitted: [],
     });
-    expect(reader.read(USDM)).toMatchObject({ type: "trade", market: "binance-usdm", trade: { id: 5266583935 } });
+    expect(reader.read(USDM)).toMatchObject({ type: "trades", venue: "binance-usdm", trades: [{ id: 5266583935 }] });
     expect(reader.read(AGGREGATE)).toMatchObject({
-      type: "trade",
-      market: "binance-usdm",
-      aggregate: true,
-      trade: { id: 27931348, lastId: 27931350 },
+      type: "trades",
+      venue: "binance-usdm",
+      stream: "aggTrade",
+      trades: [{ id: 27931348, lastId: 27931350 }],
     });
   });
 

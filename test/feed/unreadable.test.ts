@@ -4,7 +4,7 @@ import { platform } from "#platform";
 import type { HttpGet } from "../../src/core/env.ts";
 import { BinanceFeed } from "../../src/feed/binance/binance-feed.ts";
 import { parseFrame } from "../../src/feed/binance/frame-json.ts";
-import { RecentCount } from "../../src/feed/binance/recent-count.ts";
+import { RecentCount } from "../../src/feed/live/recent-count.ts";
 import { DEFAULT_START_MS, simTruth } from "../../src/feed/sim/truth.ts";
 import { eventually } from "../support/eventually.ts";
 import { countOf, faults, fullMinutes, liveFeed, runLive, SYMBOLS, startExchange, Wire } from "./live-support.ts";

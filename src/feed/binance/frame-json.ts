@@ -1,5 +1,5 @@
 import { isSymbol } from "../../core/symbol.ts";
-import { type BinanceMarket, type Frame, isPlausible } from "./frame.ts";
+import { type BinanceMarket, type Frame, isPlausible, tradeFrame } from "./frame.ts";
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -56,7 +56,7 @@ function trade(data: Json, aggregate: boolean): Frame {
   if ((kind !== undefined && kind !== "MARKET") || isZero(price) || isZero(quantity))
     return { type: "omitted", symbol, firstId: id, lastId, timeMs, market, aggregate };
   const single = { symbol, id, price, quantity, timeMs, buyerIsMaker };
-  return { type: "trade", trade: aggregate ? { ...single, lastId } : single, eventTimeMs, market, aggregate };
+  return tradeFrame(aggregate ? { ...single, lastId } : single, market);
 }
 
 function reply(value: Json): Frame {

@@ -1,6 +1,6 @@
 import type { Trade } from "../contract.ts";
 import { DECIMAL, FieldCursor, SYMBOL_WORD, shape, TRUTH, WHOLE } from "../field-cursor.ts";
-import { type BinanceMarket, type Frame, isPlausible } from "./frame.ts";
+import { type BinanceMarket, type Frame, isPlausible, tradeFrame } from "./frame.ts";
 import { parseFrame } from "./frame-json.ts";
 
 const STREAM = "[a-z0-9_]*";
@@ -124,5 +124,5 @@ export class FrameReader {
 
 function framed(trade: Trade, eventTimeMs: number, market: BinanceMarket): Frame | null {
   if (!isPlausible(trade.timeMs) || !isPlausible(eventTimeMs)) return null;
-  return { type: "trade", trade, eventTimeMs, market, aggregate: trade.lastId !== undefined };
+  return tradeFrame(trade, market);
 }

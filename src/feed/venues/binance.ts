@@ -144,16 +144,12 @@ class BinanceReader implements VenueReader {
 
   read(text: string, from = 0): VenueFrame {
     const frame = this.#reader.read(text, from);
-    if (frame.type === "trade") {
-      const stream = frame.aggregate ? "aggTrade" : "trade";
-      return { type: "trades", venue: frame.market, stream, trades: [frame.trade], history: NONE, omitted: NONE };
-    }
-    return rareFrame(frame, text, from);
+    return frame.type === "trades" ? frame : rareFrame(frame, text, from);
   }
 }
 
 function rareFrame(
-  frame: Frame & { readonly type: Exclude<Frame["type"], "trade"> },
+  frame: Frame & { readonly type: Exclude<Frame["type"], "trades"> },
   text: string,
   from: number,
 ): VenueFrame {

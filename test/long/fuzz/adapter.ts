@@ -61,10 +61,10 @@ function judged(reader: FrameReader, text: string, fail: (what: string) => void)
     fail(`scanner and parser differ: ${JSON.stringify(frame)} and ${JSON.stringify(slow)} from ${text.slice(0, 400)}`);
   }
   if (frame.type === "malformed") return refusal(frame.reason);
-  if (frame.type !== "trade") return frame.type === "reply" ? "an answer" : frame.type;
+  if (frame.type !== "trades") return frame.type === "reply" ? "an answer" : frame.type;
   const value = JSON.parse(text) as Json;
   const data = ("stream" in value && "data" in value ? value.data : value) as Json;
-  const wrong = tradeWrong({ ...frame.trade }, data);
+  const wrong = tradeWrong({ ...frame.trades[0] }, data);
   if (wrong !== null) fail(`a trade was taken with ${wrong} from ${text.slice(0, 400)}`);
   return "a trade";
 }

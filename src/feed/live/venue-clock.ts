@@ -48,14 +48,17 @@ export class VenueClock {
     this.#baseAt = this.#clock.monotonicMs();
   }
 
-  /** The venue answered with its own clock, having been asked at `askedAtMs` (monotonic), and with its speed. */
-  told(timeMs: number, askedAtMs: number, speed: number): void {
+  /**
+   * The venue answered with its own clock, having been asked at `askedAtMs` (monotonic), and with its speed. The real time was
+   * at most `precisionMs` later than told.
+   */
+  told(timeMs: number, askedAtMs: number, speed: number, precisionMs = 0): void {
     if (this.#proven === null || timeMs > this.#proven) this.#proven = timeMs;
     const now = this.now();
     const at = this.#clock.monotonicMs();
     const atAsking = now === null ? null : now - (this.#running ? (at - askedAtMs) * this.#speed : 0);
     // When we asked, its clock cannot have been past its answer; if ours was, ours had run ahead.
-    const ahead = atAsking !== null && atAsking > timeMs;
+    const ahead = atAsking !== null && atAsking > timeMs + precisionMs;
     if (now === null || ahead || timeMs > now) {
       this.#base = timeMs;
       this.#baseAt = at;
