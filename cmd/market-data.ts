@@ -1,5 +1,13 @@
 import type { FabricCommand } from "../src/role/cli/command.ts";
-import { DATA_FLAG, endpointsOf, SYMBOLS_FLAG, symbolsOf, usageError } from "../src/role/cli/flags.ts";
+import {
+  DATA_FLAG,
+  endpointsOf,
+  SYMBOLS_FLAG,
+  symbolsOf,
+  usageError,
+  VENUE_FLAG,
+  venueIdOf,
+} from "../src/role/cli/flags.ts";
 import { list, text, whole } from "../src/role/cli/parse.ts";
 
 const command: FabricCommand = {
@@ -8,16 +16,16 @@ const command: FabricCommand = {
     description: "Trades from a venue or a recording become candles: committed, published, sealed.",
   },
   examples: [
-    "fabric market-data --feed binance --symbols BTCUSDT,ETHUSDT",
-    "fabric market-data --feed binance --url ws://127.0.0.1:29000 --symbols BTCUSDT",
+    "fabric market-data --venue binance-spot --symbols BTCUSDT,ETHUSDT",
+    "fabric market-data --venue kraken --url ws://127.0.0.1:29000 --symbols BTC/USD",
     "fabric market-data --feed replay --file trades.gz --speed max --symbols BTCUSDT",
   ],
   args: {
+    venue: VENUE_FLAG,
     feed: {
       type: "string",
-      valueHint: "binance|sim|replay",
-      required: true,
-      description: "binance, sim (the data folder's own exchange) or replay (files)",
+      valueHint: "live|sim|replay",
+      description: "live (the venue; so where --venue is given), sim (the data folder's own exchange), replay (files)",
     },
     url: { type: "string", valueHint: "WS_URL", description: "WebSocket address of the venue, ws:// or wss://" },
     file: {
@@ -38,12 +46,11 @@ const command: FabricCommand = {
   },
   repeatable: ["file", "publish"],
   async run(values) {
-    const feed = text(values, "feed");
-    if (feed !== "binance" && feed !== "sim" && feed !== "replay") {
-      throw usageError(`Bad --feed "${feed}": expected binance, sim or replay`);
-    }
+    const venue = venueIdOf(values);
+    const feed = feedOf(text(values, "feed"), venue);
     const options = {
       feed,
+      venue: venue ?? "binance-spot",
       url: text(values, "url"),
       files: list(values, "file"),
       speed: replaySpeedOf(text(values, "speed")),
@@ -59,6 +66,19 @@ const command: FabricCommand = {
 };
 
 export default command;
+
+/** `binance` is what live was called when there was one venue. */
+function feedOf(given: string | undefined, venue: ReturnType<typeof venueIdOf>): "live" | "sim" | "replay" {
+  const feed = given === "binance" ? "live" : (given ?? (venue === undefined ? undefined : "live"));
+  if (feed === undefined) throw usageError("Missing --venue or --feed: expected a venue, or live, sim or replay");
+  if (feed !== "live" && feed !== "sim" && feed !== "replay")
+    throw usageError(`Bad --feed "${feed}": expected live, sim or replay`);
+  if (feed === "replay" && venue !== undefined)
+    throw usageError("--venue does not go with --feed replay: a recording tells whose it is");
+  if (given === "binance" && venue !== undefined && venue !== "binance-spot")
+    throw usageError(`--feed binance does not go with --venue ${venue}; leave --feed out`);
+  return feed;
+}
 
 function replaySpeedOf(given: string | undefined): number | "max" {
   if (given === undefined || given === "max") return "max";

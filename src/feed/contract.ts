@@ -39,6 +39,8 @@ export interface FeedSink {
    * newest time told. Said at each such message; what is read after it counts again.
    */
   onUnreadable?(symbols: readonly string[], reason: string): void;
+  /** The venue refuses these symbols: nothing of them will come in this run. The others go on. */
+  onRefused?(symbols: readonly string[], reason: string): void;
   /** These symbols are no longer heard. */
   onInterrupted(symbols: readonly string[], reason: string): void;
   /** A recording awaits what this gives before it reads on; null (or no such method) means there is room. */

@@ -6,8 +6,7 @@ import type { SymbolTrack } from "./symbol-track.ts";
  * of them when the watermark passes its end by the lateness allowance.
  */
 export class FeedGroup {
-  readonly tracks: readonly SymbolTrack[];
-  readonly names: readonly string[];
+  tracks: readonly SymbolTrack[];
   watermark: number | null = null;
   /** The watermark that closes the next minute. */
   closeAt = Number.NEGATIVE_INFINITY;
@@ -21,7 +20,6 @@ export class FeedGroup {
 
   constructor(tracks: readonly SymbolTrack[], lateAllowanceMs: number, historyMinutes: number) {
     this.tracks = tracks;
-    this.names = tracks.map((track) => track.symbol);
     this.#lateAllowanceMs = lateAllowanceMs;
     this.#historyMinutes = historyMinutes;
   }
@@ -42,12 +40,17 @@ export class FeedGroup {
     for (const track of this.tracks) track.aggregator?.heardSince(timeMs + this.#lateAllowanceMs);
   }
 
-  /** The venue's clock: whatever these symbols traded after this time was heard and read. Outranks what a message told. */
-  heardSince(timeMs: number): void {
+  /**
+   * The venue's clock: whatever these symbols traded after this time was heard and read. Outranks what a message told. Gives the
+   * tracks.
+   */
+  told(timeMs: number): readonly SymbolTrack[] {
+    this.begin(timeMs);
     this.#suspects.clear();
     const anew = !this.#certain;
     this.#certain = true;
     for (const track of this.tracks) track.aggregator?.heardSince(timeMs + this.#lateAllowanceMs, anew);
+    return this.tracks;
   }
 
   /**
@@ -65,6 +68,12 @@ export class FeedGroup {
     const readMs = Math.max(timeMs, this.watermark ?? timeMs);
     for (const track of this.#suspects) track.aggregator?.heardSince(readMs + this.#lateAllowanceMs);
     this.#suspects.clear();
+  }
+
+  /** The venue refuses the track's symbol. */
+  leave(track: SymbolTrack): void {
+    this.tracks = this.tracks.filter((other) => other !== track);
+    this.#suspects.delete(track);
   }
 
   /** Moves the watermark up; true where that closes a minute (call `close` then). */

@@ -107,6 +107,12 @@ export function emptyTally(): IngestTally {
   };
 }
 
+export function countBatch(tally: IngestTally, batch: CloseBatch): void {
+  tally.batches++;
+  tally.gaps += batch.gaps.length;
+  for (const { provenance } of batch.candles) if (provenance !== "imported") tally[provenance]++;
+}
+
 export function lagOf(track: SymbolTrack, exchangeTimeMs: number | null): SymbolLag {
   const { symbol, connected, resolvedThrough, waiting } = track;
   const known = exchangeTimeMs !== null && resolvedThrough !== null;
@@ -119,13 +125,13 @@ export function lagOf(track: SymbolTrack, exchangeTimeMs: number | null): Symbol
  * new consumer starts where this is first told (see the provider).
  */
 export function closedThroughOf(tracks: Iterable<SymbolTrack>, before: number | null): number | null {
-  let through = Number.POSITIVE_INFINITY;
+  let through: number | null = null;
   for (const track of tracks) {
     if (track.resolvedThrough === null) return before;
     if (before === null && track.resolvedThrough < (track.historyThrough ?? 0)) return null;
-    if (track.resolvedThrough < through) through = track.resolvedThrough;
+    if (through === null || track.resolvedThrough < through) through = track.resolvedThrough;
   }
-  return Math.max(through, before ?? through);
+  return through === null ? before : Math.max(through, before ?? through);
 }
 
 /** Both rooms' counts under dotted names. */

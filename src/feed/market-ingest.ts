@@ -1,5 +1,4 @@
-import type { Candle, FeedGap } from "../core/candle.ts";
-import type { CloseBatch } from "../core/delivery.ts";
+import type { Candle } from "../core/candle.ts";
 import { minuteOf } from "../core/time.ts";
 import { Backfill } from "./backfill.ts";
 import { BatchOutlet } from "./batch-outlet.ts";
@@ -8,6 +7,7 @@ import type { FeedSink, Trade } from "./contract.ts";
 import { FeedGroup } from "./feed-group.ts";
 import {
   closedThroughOf,
+  countBatch,
   emptyTally,
   type IngestPhase,
   type IngestState,
@@ -16,7 +16,7 @@ import {
   type MarketIngestOptions,
   totals,
 } from "./ingest-state.ts";
-import { SymbolTrack, type TrackHead } from "./symbol-track.ts";
+import { SymbolTrack, type TrackHead, takeReady } from "./symbol-track.ts";
 
 /** Minutes one symbol may hold behind one that waits. At it the oldest is given up: a partial row or a gap. */
 export const MAX_QUEUED_MINUTES = 512;
@@ -38,6 +38,8 @@ export class MarketIngest {
   #tracks = new Map<string, SymbolTrack>();
   #groups = new Map<SymbolTrack, FeedGroup>();
   readonly #dirty = new Set<SymbolTrack>();
+  /** Symbols that the venue refuses. */
+  readonly #refused = new Set<string>();
   #closedThrough: number | null;
   #phase: IngestPhase = "idle";
   #reason: string | null = null;
@@ -67,7 +69,7 @@ export class MarketIngest {
       emit: options.emit,
       timers: deps.timers,
       holds: deps.feed.recording,
-      onTaken: (batch) => this.#count(batch),
+      onTaken: (batch) => countBatch(this.#tally, batch),
       onFull: () => this.pause("the store cannot take more"),
       onClosed: () => void this.stop(),
     });
@@ -158,7 +160,8 @@ export class MarketIngest {
     this.#backfill.reset();
     const { recording, idsCount } = this.#deps.feed;
     const trackOf = (of: string) => new SymbolTrack(of, heads.get(of) ?? null, recording, idsCount);
-    this.#tracks = new Map(this.#options.symbols.map((symbol) => [symbol, trackOf(symbol)]));
+    const symbols = this.#options.symbols.filter((symbol) => !this.#refused.has(symbol));
+    this.#tracks = new Map(symbols.map((symbol) => [symbol, trackOf(symbol)]));
     this.#groups = new Map();
     this.#dirty.clear();
   }
@@ -173,13 +176,9 @@ export class MarketIngest {
       onTime: (symbols, timeMs) => this.#onTime(symbols, timeMs, true),
       onQuiet: (symbols, timeMs) => this.#onTime(symbols, timeMs, false),
       onConnected: (symbols) => this.#onConnected(symbols),
-      onHeardSince: (symbols, timeMs) => {
-        const group = this.#groupOf(symbols);
-        group?.begin(timeMs);
-        group?.heardSince(timeMs);
-        this.#kick(group?.tracks ?? []);
-      },
+      onHeardSince: (symbols, timeMs) => this.#kick(this.#groupOf(symbols)?.told(timeMs) ?? []),
       onUnreadable: (symbols) => this.#suspect(symbols),
+      onRefused: (symbols, reason) => this.#onRefused(symbols, reason),
       onInterrupted: (symbols, reason) => this.#onInterrupted(symbols, reason),
       backpressure: () => this.#outlet.room,
     };
@@ -245,6 +244,19 @@ export class MarketIngest {
     for (const track of this.#tracksOf(symbols)) this.#groups.get(track)?.suspect(track);
   }
 
+  /** Nobody waits for them any more: what is said to be closed is so for the others. */
+  #onRefused(symbols: readonly string[], reason: string): void {
+    this.#deps.log.error(`Cannot go on with ${symbols.join(", ")}: ${reason}; the other symbols go on`);
+    for (const track of this.#tracksOf(symbols)) {
+      this.#groups.get(track)?.leave(track);
+      this.#groups.delete(track);
+      this.#tracks.delete(track.symbol);
+      this.#refused.add(track.symbol);
+      track.connected = false;
+    }
+    this.#flush();
+  }
+
   #onInterrupted(symbols: readonly string[], reason: string): void {
     if (this.#phase !== "running") return;
     this.#tally.interruptions++;
@@ -261,11 +273,8 @@ export class MarketIngest {
   }
 
   #groupOf(symbols: readonly string[]): FeedGroup | undefined {
-    for (const track of this.#tracksOf(symbols)) {
-      const group = this.#groups.get(track);
-      if (group !== undefined) return group;
-    }
-    return undefined;
+    const track = this.#tracksOf(symbols).find((one) => this.#groups.has(one));
+    return track && this.#groups.get(track);
   }
 
   #tell(group: FeedGroup, timeMs: number): void {
@@ -307,14 +316,7 @@ export class MarketIngest {
 
   /** Everything that is ready, in as few batches as the bound allows, minutes in order. */
   #flush(): void {
-    const candles: Candle[] = [];
-    const gaps: FeedGap[] = [];
-    for (const track of this.#dirty) {
-      const out = track.take();
-      // Not spread into one call: a long silence gives more rows than a call takes arguments.
-      for (const candle of out.candles) candles.push(candle);
-      for (const gap of out.gaps) gaps.push(gap);
-    }
+    const { candles, gaps } = takeReady(this.#dirty);
     this.#dirty.clear();
     if (candles.length === 0 && gaps.length === 0) return;
     const closedThrough = closedThroughOf(this.#tracks.values(), this.#closedThrough);
@@ -328,12 +330,6 @@ export class MarketIngest {
       if (this.#phase !== "running") return;
     }
     this.#closedThrough = closedThrough;
-  }
-
-  #count(batch: CloseBatch): void {
-    this.#tally.batches++;
-    this.#tally.gaps += batch.gaps.length;
-    for (const { provenance } of batch.candles) if (provenance !== "imported") this.#tally[provenance]++;
   }
 
   /** A recording has ended. */

@@ -309,6 +309,19 @@ function closedAt(slot: Slot): number | null {
   return slot.type === "traded" ? slot.candle.openTime : slot.openTime;
 }
 
+/** What these tracks have ready, rows and gaps. */
+export function takeReady(tracks: Iterable<SymbolTrack>): { candles: Candle[]; gaps: FeedGap[] } {
+  const candles: Candle[] = [];
+  const gaps: FeedGap[] = [];
+  for (const track of tracks) {
+    const out = track.take();
+    // Not spread into one call: a long silence gives more rows than a call takes arguments.
+    for (const candle of out.candles) candles.push(candle);
+    for (const gap of out.gaps) gaps.push(gap);
+  }
+  return { candles, gaps };
+}
+
 export function minutesIn(slot: MissingSlot): number {
   return (slot.through - slot.from) / MINUTE_MS + 1;
 }

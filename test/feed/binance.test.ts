@@ -2,10 +2,11 @@ import { describe, expect, test } from "bun:test";
 import { platform } from "#platform";
 import type { Server, ServerSocket } from "../../src/core/env.ts";
 import { MINUTE_MS } from "../../src/core/time.ts";
-import { BinanceFeed } from "../../src/feed/binance/binance-feed.ts";
-import { binanceEndpoint } from "../../src/feed/binance/endpoint.ts";
 import type { FeedSink } from "../../src/feed/contract.ts";
+import { venueBase } from "../../src/feed/live/endpoint.ts";
+import { LiveFeed } from "../../src/feed/live/live-feed.ts";
 import { openSimExchange } from "../../src/feed/sim/sim-exchange.ts";
+import { venueOf } from "../../src/feed/venues/venues.ts";
 import { eventually } from "../support/eventually.ts";
 import { collect, deps, differences, hasRecordings, quietLog, recordedKlines, SPOT, USDM } from "./support.ts";
 
@@ -49,8 +50,8 @@ function oddExchange(
   return Object.assign(server, { asked });
 }
 
-function feedOf(server: Server, symbols: readonly string[] = ["BTCUSDT", "ETHUSDT"]): BinanceFeed {
-  return new BinanceFeed({ symbols, url: `ws://127.0.0.1:${server.port}` }, deps);
+function feedOf(server: Server, symbols: readonly string[] = ["BTCUSDT", "ETHUSDT"]): LiveFeed {
+  return new LiveFeed({ venue: venueOf("binance-spot"), symbols, url: `ws://127.0.0.1:${server.port}` }, deps);
 }
 
 function idleSink(more: Partial<FeedSink> = {}): FeedSink {
@@ -59,18 +60,23 @@ function idleSink(more: Partial<FeedSink> = {}): FeedSink {
 
 describe("The Binance adapter", () => {
   test("derives the REST address and the environment from the url", () => {
-    expect(binanceEndpoint()).toEqual({
-      streamUrl: "wss://stream.binance.com:9443/stream",
-      restUrl: "https://api.binance.com",
-      environment: "live",
-    });
-    expect(binanceEndpoint("ws://127.0.0.1:8123/")).toEqual({
-      streamUrl: "ws://127.0.0.1:8123/stream",
-      restUrl: "http://127.0.0.1:8123",
-      environment: "endpoint:127.0.0.1:8123",
-    });
+    const venue = venueOf("binance-spot");
+    for (const own of [undefined, "wss://stream.binance.com:9443", "wss://stream.binance.com:9443/stream"]) {
+      expect(venueBase(venue, own)).toEqual({
+        streamUrl: "wss://stream.binance.com:9443/stream",
+        restOrigin: null,
+        environment: "live",
+      });
+    }
+    for (const url of ["ws://127.0.0.1:8123/", "ws://127.0.0.1:8123/stream"]) {
+      expect(venueBase(venue, url)).toEqual({
+        streamUrl: "ws://127.0.0.1:8123/stream",
+        restOrigin: "http://127.0.0.1:8123",
+        environment: "endpoint:127.0.0.1:8123",
+      });
+    }
     for (const url of ["", "http://x", "stream.binance.com", "ws://", "ws://h?x=1"]) {
-      expect(() => binanceEndpoint(url)).toThrow(/Bad --url/);
+      expect(() => venueBase(venue, url)).toThrow(/Bad --url/);
     }
   });
 
@@ -112,8 +118,13 @@ describe("The Binance adapter", () => {
       return { result: ++lists === 1 ? ["btcusdt@trade"] : ["btcusdt@trade", "ethusdt@trade"], id };
     });
     const reasons: string[] = [];
-    const feed = new BinanceFeed(
-      { symbols: ["BTCUSDT", "ETHUSDT"], url: `ws://127.0.0.1:${server.port}`, staleAfterMs: 100 },
+    const feed = new LiveFeed(
+      {
+        venue: venueOf("binance-spot"),
+        symbols: ["BTCUSDT", "ETHUSDT"],
+        url: `ws://127.0.0.1:${server.port}`,
+        staleAfterMs: 100,
+      },
       deps,
     );
     const done = feed.run(idleSink({ onInterrupted: (_symbols, reason) => reasons.push(reason) }));
@@ -173,8 +184,8 @@ describe("The Binance adapter", () => {
     );
     const sent: { readonly socket: number; readonly at: number; readonly text: string }[] = [];
     let sockets = 0;
-    const feed = new BinanceFeed(
-      { symbols, url: `ws://127.0.0.1:${exchange.port}` },
+    const feed = new LiveFeed(
+      { venue: venueOf("binance-spot"), symbols, url: `ws://127.0.0.1:${exchange.port}` },
       {
         ...deps,
         openSocket(url, handlers) {

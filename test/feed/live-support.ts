@@ -2,11 +2,12 @@ import { platform } from "#platform";
 import type { Candle } from "../../src/core/candle.ts";
 import type { OpenSocket, Socket } from "../../src/core/env.ts";
 import { MINUTE_MS } from "../../src/core/time.ts";
-import { BinanceFeed, type BinanceFeedDeps, type BinanceFeedOptions } from "../../src/feed/binance/binance-feed.ts";
 import type { MarketIngestOptions } from "../../src/feed/ingest-state.ts";
+import { LiveFeed, type LiveFeedDeps, type LiveFeedOptions } from "../../src/feed/live/live-feed.ts";
 import { openSimExchange, type SimExchange } from "../../src/feed/sim/sim-exchange.ts";
 import { DEFAULT_START_MS, simTruth } from "../../src/feed/sim/truth.ts";
 import type { TrackHead } from "../../src/feed/symbol-track.ts";
+import { venueOf } from "../../src/feed/venues/venues.ts";
 import { type Collected, collect, deps, quietLog } from "./support.ts";
 
 export const START = DEFAULT_START_MS;
@@ -65,19 +66,22 @@ export class Wire {
   }
 }
 
-export function liveFeed(port: number, more: Partial<BinanceFeedOptions & BinanceFeedDeps> = {}): BinanceFeed {
+export function liveFeed(port: number, more: Partial<LiveFeedOptions & LiveFeedDeps> = {}): LiveFeed {
   const { openSocket = platform.openSocket, ...options } = more;
-  return new BinanceFeed({ symbols: SYMBOLS, url: `ws://127.0.0.1:${port}`, ...options }, { ...deps, openSocket });
+  return new LiveFeed(
+    { venue: venueOf("binance-spot"), symbols: SYMBOLS, url: `ws://127.0.0.1:${port}`, ...options },
+    { ...deps, openSocket },
+  );
 }
 
 export interface LiveRun extends AsyncDisposable {
   readonly ingest: ReturnType<typeof collect>["ingest"];
-  readonly feed: BinanceFeed;
+  readonly feed: LiveFeed;
   readonly out: Collected;
   readonly done: Promise<void>;
 }
 
-export function runLive(feed: BinanceFeed, more: Partial<MarketIngestOptions> = {}): LiveRun {
+export function runLive(feed: LiveFeed, more: Partial<MarketIngestOptions> = {}): LiveRun {
   const { ingest, out } = collect(feed, SYMBOLS, { historyMinutes: 3, ...more });
   const done = ingest.run();
   done.catch(() => undefined);

@@ -15,6 +15,7 @@ import {
   startExchange,
   Wire,
 } from "./live-support.ts";
+import { collect, quietLog } from "./support.ts";
 
 describe("A live feed from the simulated exchange", () => {
   for (const speed of [60, 600]) {
@@ -135,17 +136,46 @@ describe("A live feed from the simulated exchange", () => {
     await exchange.stop();
   }, 60_000);
 
-  test("names the symbol that the venue does not have", async () => {
+  test("goes on without the symbol that the venue does not have, and says which that is", async () => {
+    const exchange = startExchange(120);
+    const errors: string[] = [];
+    const symbols = [...SYMBOLS, "NOSUCHUSDT"];
+    const feed = liveFeed(exchange.port, { symbols });
+    const { ingest, out } = collect(
+      feed,
+      symbols,
+      { historyMinutes: 3 },
+      { ...quietLog, error: (said) => errors.push(said) },
+    );
+    const done = ingest.run();
+    await eventually(() => fullMinutes(out) >= 3, 20_000, "candles");
+    expect(faults(out)).toEqual([]);
+    expect(out.batches.at(-1)?.closedThrough).toBe(Math.max(...out.candles.map((candle) => candle.openTime)));
+    expect(ingest.state().symbols.map(({ symbol }) => symbol)).toEqual(SYMBOLS);
+    expect(errors).toEqual([
+      expect.stringMatching(
+        /^Cannot go on with NOSUCHUSDT: the venue at .* does not have it; the other symbols go on$/,
+      ),
+    ]);
+    expect(feed.facts()).toMatchObject({
+      connected: true,
+      trouble: expect.stringMatching(/^the venue refused NOSUCHUSDT: /),
+    });
+    await ingest.stop();
+    await done;
+    await exchange.stop();
+  }, 30_000);
+
+  test("ends where the venue has none of the symbols, and names them", async () => {
     const exchange = startExchange(60);
-    const feed = liveFeed(exchange.port, { symbols: ["BTCUSDT", "NOSUCHUSDT"] });
-    await using run = runLive(feed);
+    await using run = runLive(liveFeed(exchange.port, { symbols: ["NOSUCHUSDT", "NORTHISUSDT"] }));
     const error = await run.done.then(
       () => null,
       (reason: unknown) => reason,
     );
     expect(error).toBeInstanceOf(FabricError);
     expect((error as FabricError).code).toBe("usage");
-    expect((error as FabricError).message).toContain("Unknown symbol NOSUCHUSDT");
+    expect((error as FabricError).message).toContain("Unknown symbol NOSUCHUSDT, NORTHISUSDT: the venue at");
     await exchange.stop();
   });
 

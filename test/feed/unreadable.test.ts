@@ -2,10 +2,11 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { platform } from "#platform";
 import type { HttpGet } from "../../src/core/env.ts";
-import { BinanceFeed } from "../../src/feed/binance/binance-feed.ts";
 import { parseFrame } from "../../src/feed/binance/frame-json.ts";
+import { LiveFeed } from "../../src/feed/live/live-feed.ts";
 import { RecentCount } from "../../src/feed/live/recent-count.ts";
 import { DEFAULT_START_MS, simTruth } from "../../src/feed/sim/truth.ts";
+import { venueOf } from "../../src/feed/venues/venues.ts";
 import { eventually } from "../support/eventually.ts";
 import { countOf, faults, fullMinutes, liveFeed, runLive, SYMBOLS, startExchange, Wire } from "./live-support.ts";
 import { deps } from "./support.ts";
@@ -89,8 +90,8 @@ describe("Messages that cannot be read", () => {
     wire.change = (text) => (broken && isTrade(text) ? "?" : text);
     const httpGet: HttpGet = (url, ...more) =>
       platform.httpGet(broken && url.includes("/klines") ? url.replace("/klines", "/none") : url, ...more);
-    const feed = new BinanceFeed(
-      { symbols: SYMBOLS, url: `ws://127.0.0.1:${exchange.port}` },
+    const feed = new LiveFeed(
+      { venue: venueOf("binance-spot"), symbols: SYMBOLS, url: `ws://127.0.0.1:${exchange.port}` },
       { ...deps, openSocket: wire.openSocket, httpGet },
     );
     await using run = runLive(feed, { backfillWaitMs: 200 });
@@ -139,8 +140,8 @@ describe("A quiet connection", () => {
     let restUp = true;
     const wire = new Wire();
     const httpGet: HttpGet = (url, ...more) => platform.httpGet(restUp ? url : url.replace("/api/", "/down/"), ...more);
-    const feed = new BinanceFeed(
-      { symbols: SYMBOLS, url: `ws://127.0.0.1:${exchange.port}` },
+    const feed = new LiveFeed(
+      { venue: venueOf("binance-spot"), symbols: SYMBOLS, url: `ws://127.0.0.1:${exchange.port}` },
       { ...deps, openSocket: wire.openSocket, httpGet },
     );
     await using run = runLive(feed);

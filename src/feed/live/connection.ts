@@ -1,16 +1,12 @@
 import type { Clock, OpenSocket, Random, Timer, Timers } from "../../core/env.ts";
-import { MINUTE_MS, minuteOf } from "../../core/time.ts";
 import type { TradesFrame, Venue, VenueClockReading, VenueFrame } from "../venues/contract.ts";
+import { QuietProof } from "./quiet-proof.ts";
 import { Session } from "./session.ts";
 import { StaleWatch } from "./stale-watch.ts";
 import type { SymbolEar } from "./symbol-ear.ts";
 import type { VenueClock } from "./venue-clock.ts";
 
 const TICK_MS = 50;
-/** Between two questions to a venue that does not tell its time. */
-const UNTOLD_SPACING_MS = 1000;
-/** Between two quiet proofs, where the venue would take more messages. */
-const PROBE_SPACING_MS = 250;
 const BACKOFF_MS = 250;
 const BACKOFF_MAX_MS = 10_000;
 /** A connection that lived shorter than this does not end the growth of the delay. */
@@ -62,20 +58,10 @@ export interface ConnectionSink {
   onReplaced(): void;
 }
 
-/** The venue's own time, and how much unreadable had come when it was asked for. */
-interface Told {
-  readonly reading: VenueClockReading;
-  readonly unreadable: number;
-}
-
 /**
  * Keeps a session alive for some symbols, from `start` to `stop`: proves a quiet minute by asking, finds a dead feed, and after a loss
  * connects again with a delay of 250 ms doubling to 10 s, of which up to a half is left out by chance. Where a close is announced or
  * due, a second session is subscribed first; then the old one is probed, and with its answer, which overtakes no trade, it is let go.
- *
- * The quiet proof: ask the venue for its time, then probe. The answer overtakes no trade, so once it is here nothing up to that
- * time is outstanding, however long the venue, the wire or we stood still meanwhile. Where the venue does not tell its time, the
- * answer is a sign of life and proves nothing.
  */
 export class Connection {
   readonly #options: ConnectionOptions;
@@ -84,6 +70,7 @@ export class Connection {
   readonly #idsCount: boolean;
   readonly #ears: ReadonlyMap<string, SymbolEar>;
   readonly #watch: StaleWatch;
+  readonly #proof: QuietProof;
   readonly #refused = new Set<string>();
   #session: Session | null = null;
   #successor: Session | null = null;
@@ -97,12 +84,6 @@ export class Connection {
   #overlapAt: number | null = null;
   /** The successor is subscribed: the old session's next answer ends it. */
   #handover: "wanted" | "asked" | null = null;
-  #probing: "time" | "answer" | null = null;
-  #told: Told | null = null;
-  #nextProbeAt = Number.NEGATIVE_INFINITY;
-  #unreadable = 0;
-  /** Exchange time up to which the watermark is known to have come. */
-  #provenMs = Number.NEGATIVE_INFINITY;
 
   constructor(
     options: ConnectionOptions,
@@ -116,6 +97,7 @@ export class Connection {
     this.#ears = ears;
     this.#idsCount = options.venue.tradeIds !== "none";
     this.#watch = new StaleWatch(options.staleAfterMs, deps);
+    this.#proof = new QuietProof(options, deps, (told, allRead) => sink.onQuiet(told, allRead));
   }
 
   /** How often it was connected and subscribed: another number is another connection. */
@@ -129,7 +111,7 @@ export class Connection {
 
   /** Messages so far that could not be read or believed, or were lost. */
   get unreadable(): number {
-    return this.#unreadable;
+    return this.#proof.unreadable;
   }
 
   get lookups(): number {
@@ -176,20 +158,23 @@ export class Connection {
       onTrades: (frame) => {
         // Without ids the same trade of both sessions would count twice.
         if (session !== this.#session && !this.#idsCount) return;
-        if (!this.#sink.onTrades(frame, repeats)) this.#unreadable++;
-        else this.#proven(frame.trades.at(-1)?.timeMs ?? 0);
+        if (!this.#sink.onTrades(frame, repeats)) this.#proof.unreadable++;
+        else this.#proof.heard(frame.trades.at(-1)?.timeMs ?? 0);
       },
       onFrame: (frame) => {
-        if (!this.#sink.onFrame(frame)) this.#unreadable++;
+        if (!this.#sink.onFrame(frame)) this.#proof.unreadable++;
         if (frame.type === "closing" && session === this.#session) this.#wantOverlap();
       },
       onLost: (reason) => {
-        this.#unreadable++;
+        this.#proof.unreadable++;
         this.#sink.onLost(reason);
       },
       onSubscribed: () => this.#onSubscribed(session),
       onRefused: (symbols, reason) => this.#onRefused(session, symbols, reason),
-      onProbed: () => this.#onProbed(),
+      onProbed: () => {
+        if (this.#handover === "asked") this.#replace();
+        else this.#proof.answered();
+      },
       onEnded: (reason) => this.#onEnded(session, reason),
     });
     session.open();
@@ -205,9 +190,7 @@ export class Connection {
     const now = this.#deps.clock.monotonicMs();
     this.#connectedAt = now;
     this.#connects++;
-    this.#probing = null;
-    this.#told = null;
-    this.#provenMs = Number.NEGATIVE_INFINITY;
+    this.#proof.begin();
     this.#watch.begin(now);
     this.#overlapAt = this.#dueOverlap();
     this.#sink.onConnected();
@@ -269,27 +252,10 @@ export class Connection {
     this.#session = null;
     this.#handover = null;
     this.#overlapAt = null;
-    this.#probing = null;
-    this.#told = null;
+    this.#proof.yield();
     if (this.#connectedAt === null) return;
     this.#connectedAt = null;
     this.#sink.onInterrupted(reason);
-  }
-
-  #onProbed(): void {
-    if (this.#handover === "asked") {
-      this.#replace();
-      return;
-    }
-    this.#probing = null;
-    const told = this.#told;
-    this.#told = null;
-    if (told === null) return;
-    const { timeMs, precisionMs } = told.reading;
-    const quietMs = timeMs - this.#options.venue.probe.gathersMs;
-    if (quietMs <= this.#provenMs) return;
-    this.#provenMs = quietMs;
-    this.#sink.onQuiet({ timeMs: quietMs, precisionMs }, told.unreadable === this.#unreadable);
   }
 
   #replace(): void {
@@ -315,55 +281,14 @@ export class Connection {
     } else if (this.#handover !== null) this.#handOver(this.#session, now);
     else if (this.#overlapAt !== null && now >= this.#overlapAt && this.#successor === null) {
       this.#successor = this.#newSession();
-    } else this.#prove(this.#session, now);
+    } else this.#proof.tick(this.#session, now);
   }
 
   /** The old session is asked once the new one is subscribed: what it still had to tell comes before its answer. */
   #handOver(session: Session, now: number): void {
-    if (this.#handover !== "wanted" || this.#probing === "answer" || !session.isFree(now)) return;
+    if (this.#handover !== "wanted" || !session.isFree(now)) return;
     this.#handover = "asked";
-    this.#probing = null;
-    this.#told = null;
+    this.#proof.yield();
     session.probe(now);
-  }
-
-  #prove(session: Session, now: number): void {
-    if (this.#probing === null && this.#wantsProbe(session, now)) this.#ask(session, now);
-    if (this.#probing !== "time" || this.#told === null || !session.isFree(now)) return;
-    this.#probing = "answer";
-    session.probe(now);
-  }
-
-  /** A minute's end has passed on the venue's clock and nothing heard says so, or nothing at all was heard for long. */
-  #wantsProbe(session: Session, now: number): boolean {
-    if (now < this.#nextProbeAt || !session.isFree(now)) return false;
-    if (now - session.lastFrameAt > this.#options.staleAfterMs) return true;
-    const venueMs = this.#deps.venueClock.now();
-    if (venueMs === null) return false;
-    const late = this.#options.lateAllowanceMs;
-    return minuteOf(venueMs - late) > minuteOf(Math.max(this.#provenMs, venueMs - 10 * MINUTE_MS) - late);
-  }
-
-  #ask(session: Session, now: number): void {
-    this.#probing = "time";
-    this.#nextProbeAt = now + PROBE_SPACING_MS;
-    const unreadable = this.#unreadable;
-    const { connects } = this;
-    void this.#deps.askTime().then((reading) => {
-      if (this.#connects !== connects || this.#session !== session || this.#probing !== "time") return;
-      const at = this.#deps.clock.monotonicMs();
-      if (reading === null) this.#nextProbeAt = at + UNTOLD_SPACING_MS;
-      this.#told = reading === null ? null : { reading, unreadable };
-      // Untold, it is a sign of life only.
-      if (reading !== null && this.#handover === null) this.#prove(session, at);
-      else if (reading === null && session.isFree(at)) {
-        this.#probing = "answer";
-        session.probe(at);
-      } else if (reading === null) this.#probing = null;
-    });
-  }
-
-  #proven(timeMs: number): void {
-    if (timeMs > this.#provenMs) this.#provenMs = timeMs;
   }
 }

@@ -2,11 +2,11 @@ import type { Clock, HttpGet, Log, OpenSocket, Random, Timer, Timers } from "../
 import { FabricError, messageOf } from "../../core/errors.ts";
 import { MINUTE_MS } from "../../core/time.ts";
 import type { FeedFacts, FeedSink, MarketFeed, VenueCandle } from "../contract.ts";
-import type { TradesFrame, Venue, VenueClockReading, VenueFrame, VenueId } from "../venues/contract.ts";
+import type { Venue, VenueClockReading, VenueId } from "../venues/contract.ts";
 import { Connection, type ConnectionSink } from "./connection.ts";
 import { type VenueBase, venueBase } from "./endpoint.ts";
+import { FeedTally } from "./feed-tally.ts";
 import { HoleRepair } from "./hole-repair.ts";
-import { RecentCount } from "./recent-count.ts";
 import { namesOf, Refusals } from "./refusals.ts";
 import { newEar, type SymbolEar } from "./symbol-ear.ts";
 import { TradeIntake } from "./trade-intake.ts";
@@ -37,7 +37,6 @@ const RETRY_MS = 250;
 const RETRY_MAX_MS = 5000;
 /** The venue's clock of a new connection is asked for until it is told. */
 const CLOCK_RETRY_MS = 1000;
-const LOG_SPACING_MS = 10_000;
 /** Symbols on one connection where the venue names no bound. */
 const SYMBOLS_PER_CONNECTION = 500;
 
@@ -56,33 +55,14 @@ export class LiveFeed implements MarketFeed {
   readonly #venueClock: VenueClock;
   readonly #lateAllowanceMs: number;
   readonly #refusals = new Refusals();
-  readonly #unreadable = new RecentCount();
+  readonly #tally: FeedTally;
   #connections: Connection[] = [];
   #repair: HoleRepair | null = null;
   #environment: string | null = null;
-  #lastMessageAt: number | null = null;
-  #lastLogAt = Number.NEGATIVE_INFINITY;
   #verified = false;
   #lookups = 0;
   #end: { readonly resolve: () => void; readonly reject: (error: unknown) => void } | null = null;
   #wait: { readonly timer: Timer; readonly resolve: () => void } | null = null;
-  readonly #counters = {
-    "messages.total": 0,
-    "trades.total": 0,
-    "omitted.total": 0,
-    "malformed.total": 0,
-    "other.total": 0,
-    "implausible.total": 0,
-    /** Frames that may have been trades: malformed and implausible ones. */
-    "unreadable.total": 0,
-    /** Trades of before a subscription, sent along with it. */
-    "history.total": 0,
-    /** Stretches of messages that the venue's own numbers show to be lost. */
-    "lost.total": 0,
-    "reconnects.total": 0,
-    "overlaps.total": 0,
-    "quiet.total": 0,
-  };
 
   /** Throws FabricError "usage" for a bad url. */
   constructor(options: LiveFeedOptions, deps: LiveFeedDeps) {
@@ -94,6 +74,7 @@ export class LiveFeed implements MarketFeed {
     this.#base = venueBase(options.venue, options.url);
     this.#rest = new VenueRest(options.venue, this.#base, deps);
     this.#venueClock = new VenueClock(deps.clock);
+    this.#tally = new FeedTally(deps);
   }
 
   /** May be run again after `stop`. Rejects "usage" where the venue refuses every symbol, "refused" where it becomes another one. */
@@ -125,20 +106,16 @@ export class LiveFeed implements MarketFeed {
 
   facts(): FeedFacts {
     const connected = this.#connections.length > 0 && this.#connections.every((connection) => connection.connected);
-    const unreadable = this.#unreadable.total(this.#deps.clock.monotonicMs());
-    const troubles = [
-      this.#refusals.trouble,
-      unreadable === 0 ? null : `${unreadable} unreadable frames in the last minute`,
-    ].filter((trouble) => trouble !== null);
+    const troubles = [this.#refusals.trouble, this.#tally.trouble].filter((trouble) => trouble !== null);
     return {
       connected,
       exchangeTimeMs: this.#venueClock.now(),
       speed: this.#venueClock.speed,
       environment: this.#environment,
-      ageMs: this.#lastMessageAt === null ? null : this.#deps.clock.monotonicMs() - this.#lastMessageAt,
+      ageMs: this.#tally.ageMs,
       trouble: troubles.length === 0 ? null : troubles.join("; "),
       counters: {
-        ...this.#counters,
+        ...this.#tally.counters,
         "refused.symbols": this.#refusals.size,
         "lookups.total": this.#connections.reduce((sum, { lookups }) => sum + lookups, this.#lookups),
         "rest.requests.total": this.#rest.requests,
@@ -167,7 +144,7 @@ export class LiveFeed implements MarketFeed {
         break;
       } catch (error) {
         if (!(error instanceof FabricError) || error.code !== "unavailable") throw error;
-        this.#say(`Waiting for the venue: ${error.message}`);
+        this.#tally.say(`Waiting for the venue: ${error.message}`);
         await this.#pause(Math.min(RETRY_MAX_MS, RETRY_MS * 2 ** Math.min(tries, 10)));
       }
     }
@@ -220,10 +197,10 @@ export class LiveFeed implements MarketFeed {
     const intake = new TradeIntake(ears, this.idsCount, sink, {
       clock: this.#deps.clock,
       venueClock: this.#venueClock,
-      counters: this.#counters,
+      counters: this.#tally.counters,
       repair: this.#repair,
       onDoubt: (symbol, reason, isUnreadable) => {
-        if (isUnreadable) this.#onUnreadable(reason);
+        if (isUnreadable) this.#tally.unreadable(reason);
         const named = symbol !== null && ears.has(symbol) ? [symbol] : connection.symbols;
         sink.onUnreadable?.(named, reason);
       },
@@ -266,24 +243,23 @@ export class LiveFeed implements MarketFeed {
     sink: FeedSink,
     of: () => Connection,
   ): ConnectionSink {
-    const counters = this.#counters;
+    const tally = this.#tally;
     return {
-      onTrades: (frame: TradesFrame, repeats) => {
-        counters["messages.total"]++;
-        this.#lastMessageAt = this.#deps.clock.monotonicMs();
+      onTrades: (frame, repeats) => {
+        tally.message();
         return intake.take(frame, repeats);
       },
       onFrame: (frame) => {
-        const fault = this.#onFrame(frame);
+        if (frame.type === "heartbeat" && frame.eventTimeMs !== null) this.#venueClock.note(frame.eventTimeMs);
+        const fault = tally.faultOf(frame);
         if (fault === null) return true;
-        this.#onUnreadable(fault.reason);
+        tally.unreadable(fault.reason);
         const named = fault.symbol !== null && ears.has(fault.symbol) ? [fault.symbol] : of().symbols;
         sink.onUnreadable?.(named, fault.reason);
         return false;
       },
       onLost: (reason) => {
-        counters["lost.total"]++;
-        this.#say(`Messages of the venue were lost (${reason}): the minutes they touch wait for its klines`);
+        tally.lost(reason);
         sink.onUnreadable?.(of().symbols, reason);
       },
       onConnected: () => {
@@ -291,7 +267,7 @@ export class LiveFeed implements MarketFeed {
         void this.#heardSince(of(), sink);
       },
       onQuiet: ({ timeMs, precisionMs }, allRead) => {
-        counters["quiet.total"]++;
+        tally.counters["quiet.total"]++;
         if (allRead) sink.onHeardSince?.(of().symbols, timeMs + precisionMs);
         sink.onQuiet(of().symbols, timeMs);
       },
@@ -301,11 +277,11 @@ export class LiveFeed implements MarketFeed {
       },
       onRefused: (symbols, reason) => this.#onRefused(symbols, reason, sink),
       onRetry: (reason, delayMs) => {
-        counters["reconnects.total"]++;
-        this.#say(`Connecting again to ${this.#base.streamUrl} in ${Math.round(delayMs)} ms: ${reason}`);
+        tally.counters["reconnects.total"]++;
+        this.#tally.say(`Connecting again to ${this.#base.streamUrl} in ${Math.round(delayMs)} ms: ${reason}`);
       },
       onReplaced: () => {
-        counters["overlaps.total"]++;
+        tally.counters["overlaps.total"]++;
       },
     };
   }
@@ -341,30 +317,10 @@ export class LiveFeed implements MarketFeed {
     try {
       return await this.#askTime();
     } catch (error) {
-      if (error instanceof FabricError && error.code === "unavailable") this.#say(messageOf(error));
+      if (error instanceof FabricError && error.code === "unavailable") this.#tally.say(messageOf(error));
       else this.#end?.reject(error);
       return null;
     }
-  }
-
-  /** What is wrong with the frame, or null: it was read. */
-  #onFrame(frame: Exclude<VenueFrame, TradesFrame>): (VenueFrame & { readonly type: "malformed" }) | null {
-    this.#counters["messages.total"]++;
-    this.#lastMessageAt = this.#deps.clock.monotonicMs();
-    if (frame.type === "malformed") {
-      this.#counters["malformed.total"]++;
-      return frame;
-    }
-    if (frame.type === "heartbeat" || frame.type === "other") this.#counters["other.total"]++;
-    if (frame.type === "heartbeat" && frame.eventTimeMs !== null) this.#venueClock.note(frame.eventTimeMs);
-    return null;
-  }
-
-  /** It may have been a trade. */
-  #onUnreadable(reason: string): void {
-    this.#counters["unreadable.total"]++;
-    this.#unreadable.add(this.#deps.clock.monotonicMs());
-    this.#say(`Cannot read a message of the venue (${reason}): the minutes it touches wait for the venue's klines`);
   }
 
   #stopConnections(): void {
@@ -381,13 +337,5 @@ export class LiveFeed implements MarketFeed {
       const timer = this.#deps.timers.after(ms * (0.5 + this.#deps.random.next() / 2), resolve);
       this.#wait = { timer, resolve };
     });
-  }
-
-  /** At most one line in 10 s. */
-  #say(message: string): void {
-    const now = this.#deps.clock.monotonicMs();
-    if (now - this.#lastLogAt < LOG_SPACING_MS) return;
-    this.#lastLogAt = now;
-    this.#deps.log.warn(message);
   }
 }

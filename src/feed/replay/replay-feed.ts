@@ -1,9 +1,9 @@
 import type { Candle } from "../../core/candle.ts";
 import type { Clock, Files, Log, Timers } from "../../core/env.ts";
-import { assert, FabricError } from "../../core/errors.ts";
+import { FabricError } from "../../core/errors.ts";
 import type { FeedFacts, FeedSink, MarketFeed } from "../contract.ts";
-import type { Venue, VenueId } from "../venues/contract.ts";
-import { VENUES } from "../venues/venues.ts";
+import type { VenueId } from "../venues/contract.ts";
+import { venueOf } from "../venues/venues.ts";
 import { emptyCounts, LinePlayer } from "./line-player.ts";
 import { receivedMs } from "./recorded-line.ts";
 import { inspect, type ReplayFile } from "./replay-file.ts";
@@ -194,10 +194,4 @@ export class ReplayFeed implements MarketFeed {
     this.#readAt = this.#deps.clock.monotonicMs();
     return this.#pace.sleep(0);
   }
-}
-
-function venueOf(id: VenueId): Venue {
-  const venue = VENUES.find((one) => one.id === id);
-  assert(venue !== undefined, `${id} is a venue`);
-  return venue;
 }

@@ -1,7 +1,8 @@
+import { assert } from "../../core/errors.ts";
 import { binanceVenue } from "./binance.ts";
 import { BYBIT } from "./bybit.ts";
 import { COINBASE } from "./coinbase.ts";
-import type { Venue } from "./contract.ts";
+import type { Venue, VenueId } from "./contract.ts";
 import { KRAKEN } from "./kraken.ts";
 import { OKX } from "./okx.ts";
 
@@ -14,3 +15,14 @@ export const VENUES: readonly Venue[] = [
   BYBIT,
   OKX,
 ];
+
+export function venueOf(id: VenueId): Venue {
+  const venue = VENUES.find((one) => one.id === id);
+  assert(venue !== undefined, `${id} is a venue`);
+  return venue;
+}
+
+/** The symbols that are taken where none are named, in the venue's own words. */
+export function defaultSymbols(id: VenueId): readonly string[] {
+  return ["BTC", "ETH", "SOL"].map((base) => venueOf(id).symbolOf({ base, quote: "USDT" }));
+}

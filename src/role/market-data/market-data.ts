@@ -2,6 +2,7 @@ import { platform } from "#platform";
 import { messageOf } from "../../core/errors.ts";
 import { nodeName } from "../../core/symbol.ts";
 import type { MarketFeed } from "../../feed/contract.ts";
+import type { VenueId } from "../../feed/venues/contract.ts";
 import type { StoreWriter } from "../../store/contract.ts";
 import { grantWriter } from "../../store/grant.ts";
 import { openStoreWriter } from "../../store/writer.ts";
@@ -13,7 +14,9 @@ import { MarketCore } from "./market-core.ts";
 import { checkFeedOptions, openFeed, symbolsOf } from "./open-feed.ts";
 
 export interface MarketDataOptions {
-  readonly feed: "binance" | "sim" | "replay";
+  readonly feed: "live" | "sim" | "replay";
+  /** Whose protocol is spoken; a recording tells its own. */
+  readonly venue: VenueId;
   /** ws:// or wss://; the venue's own address where absent. */
   readonly url: string | undefined;
   readonly files: readonly string[];

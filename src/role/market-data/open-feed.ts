@@ -1,18 +1,17 @@
 import { platform } from "#platform";
 import type { Log } from "../../core/env.ts";
 import { FabricError } from "../../core/errors.ts";
-import { BinanceFeed } from "../../feed/binance/binance-feed.ts";
 import type { MarketFeed } from "../../feed/contract.ts";
+import { LiveFeed } from "../../feed/live/live-feed.ts";
 import { ReplayFeed } from "../../feed/replay/replay-feed.ts";
+import { defaultSymbols, venueOf } from "../../feed/venues/venues.ts";
 import type { MarketDataOptions } from "./market-data.ts";
 import { parquetRows } from "./parquet-rows.ts";
 import { SIM_URL, simNetwork } from "./sim-address.ts";
 
-const DEFAULT_SYMBOLS: readonly string[] = ["BTCUSDT", "ETHUSDT", "SOLUSDT"];
-
 /** The symbols asked for, or the default three. */
 export function symbolsOf(options: MarketDataOptions): readonly string[] {
-  return options.symbols ?? DEFAULT_SYMBOLS;
+  return options.symbols ?? defaultSymbols(options.venue);
 }
 
 /** Checks what needs no I/O: flags that do not go together. Throws "usage". */
@@ -37,8 +36,8 @@ export async function openFeed(options: MarketDataOptions, runFolder: string, lo
   const bySim = options.feed === "sim" && options.url === undefined;
   const network = bySim ? simNetwork(runFolder) : { openSocket: platform.openSocket, httpGet: platform.httpGet };
   const url = bySim ? SIM_URL : options.url;
-  return new BinanceFeed(
-    { symbols, ...(url === undefined ? {} : { url }) },
+  return new LiveFeed(
+    { venue: venueOf(options.venue), symbols, ...(url === undefined ? {} : { url }) },
     { ...network, clock, timers, random, log },
   );
 }

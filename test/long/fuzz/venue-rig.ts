@@ -1,7 +1,8 @@
 import { platform } from "#platform";
-import { BinanceFeed } from "../../../src/feed/binance/binance-feed.ts";
 import type { FeedSink, MarketFeed } from "../../../src/feed/contract.ts";
+import { LiveFeed } from "../../../src/feed/live/live-feed.ts";
 import { MarketIngest } from "../../../src/feed/market-ingest.ts";
+import { venueOf } from "../../../src/feed/venues/venues.ts";
 import { eventually } from "../../support/eventually.ts";
 import type { Dice } from "../dice.ts";
 import { candleWrong } from "./judge.ts";
@@ -21,7 +22,7 @@ type Client = Bun.ServerWebSocket<undefined>;
 export class VenueRig implements AsyncDisposable {
   readonly #clients = new Set<Client>();
   readonly #server: Bun.Server<undefined>;
-  readonly #feed: BinanceFeed;
+  readonly #feed: LiveFeed;
   readonly #ingest: MarketIngest;
   readonly #lastOpenTime = new Map<string, number>();
   #nowMs = START;
@@ -35,7 +36,7 @@ export class VenueRig implements AsyncDisposable {
   private constructor() {
     this.#server = this.#serve();
     const url = `ws://127.0.0.1:${this.#server.port}`;
-    this.#feed = new BinanceFeed({ symbols: SYMBOLS, url }, { ...platform, log: silent });
+    this.#feed = new LiveFeed({ venue: venueOf("binance-spot"), symbols: SYMBOLS, url }, { ...platform, log: silent });
     this.#ingest = new MarketIngest(
       {
         symbols: SYMBOLS,
@@ -109,7 +110,7 @@ export class VenueRig implements AsyncDisposable {
   }
 
   /** The feed, with the marks taken out of what it tells. */
-  #marked(feed: BinanceFeed): MarketFeed {
+  #marked(feed: LiveFeed): MarketFeed {
     const hear = (sink: FeedSink): FeedSink => ({
       ...sink,
       onTrade: (trade) => {
