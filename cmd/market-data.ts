@@ -1,13 +1,5 @@
 import type { FabricCommand } from "../src/role/cli/command.ts";
-import {
-  DATA_FLAG,
-  endpointsOf,
-  SYMBOLS_FLAG,
-  symbolsOf,
-  usageError,
-  VENUE_FLAG,
-  venueIdOf,
-} from "../src/role/cli/flags.ts";
+import { DATA_FLAG, endpointsOf, SYMBOLS_FLAG, symbolsOf, usageError, VENUE_FLAG } from "../src/role/cli/flags.ts";
 import { list, text, whole } from "../src/role/cli/parse.ts";
 
 const command: FabricCommand = {
@@ -46,11 +38,11 @@ const command: FabricCommand = {
   },
   repeatable: ["file", "publish"],
   async run(values) {
-    const venue = venueIdOf(values);
+    const venue = text(values, "venue");
     const feed = feedOf(text(values, "feed"), venue);
     const options = {
       feed,
-      venue: venue ?? "binance-spot",
+      venue,
       url: text(values, "url"),
       files: list(values, "file"),
       speed: replaySpeedOf(text(values, "speed")),
@@ -68,7 +60,7 @@ const command: FabricCommand = {
 export default command;
 
 /** `binance` is what live was called when there was one venue. */
-function feedOf(given: string | undefined, venue: ReturnType<typeof venueIdOf>): "live" | "sim" | "replay" {
+function feedOf(given: string | undefined, venue: string | undefined): "live" | "sim" | "replay" {
   const feed = given === "binance" ? "live" : (given ?? (venue === undefined ? undefined : "live"));
   if (feed === undefined) throw usageError("Missing --venue or --feed: expected a venue, or live, sim or replay");
   if (feed !== "live" && feed !== "sim" && feed !== "replay")

@@ -105,7 +105,7 @@ export function recordedTrades(file: string): readonly Trade[] {
   const reader = new FrameReader();
   return recordedLines(file).flatMap((line) => {
     const frame = reader.read(line);
-    return frame.type === "trade" ? [frame.trade] : [];
+    return frame.type === "trades" ? [frame.trades[0]] : [];
   });
 }
 

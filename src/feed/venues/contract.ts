@@ -1,10 +1,8 @@
 import type { Candle } from "../../core/candle.ts";
 import type { Trade } from "../contract.ts";
 
-export const VENUE_IDS = ["binance-spot", "binance-usdm", "coinbase", "kraken", "bybit", "okx"] as const;
-
 /** What a store is bound to. */
-export type VenueId = (typeof VENUE_IDS)[number];
+export type VenueId = "binance-spot" | "binance-usdm" | "coinbase" | "kraken" | "bybit" | "okx";
 
 /** A trade as the venue's frame tells it; `id` is null where the venue gives none that counts per symbol. */
 export interface VenueTrade extends Omit<Trade, "id"> {

@@ -23,6 +23,6 @@ export function venueOf(id: VenueId): Venue {
 }
 
 /** The symbols that are taken where none are named, in the venue's own words. */
-export function defaultSymbols(id: VenueId): readonly string[] {
-  return ["BTC", "ETH", "SOL"].map((base) => venueOf(id).symbolOf({ base, quote: "USDT" }));
+export function defaultSymbols(venue: Venue): readonly string[] {
+  return ["BTC", "ETH", "SOL"].map((base) => venue.symbolOf({ base, quote: "USDT" }));
 }

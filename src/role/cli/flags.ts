@@ -2,7 +2,6 @@ import type { ArgDef, ArgsDef } from "citty";
 import { FabricError } from "../../core/errors.ts";
 import { parseSymbols } from "../../core/symbol.ts";
 import { parseDuration, parseTime } from "../../core/time.ts";
-import { VENUE_IDS, type VenueId } from "../../feed/venues/contract.ts";
 import type { Values } from "./command.ts";
 import { list, number, text } from "./parse.ts";
 
@@ -45,15 +44,6 @@ export function runnerOrAll(values: Values): string | null {
 export function symbolsOf(values: Values, name = "symbols"): readonly string[] | undefined {
   const given = text(values, name);
   return given === undefined ? undefined : parseSymbols(given);
-}
-
-/** The venue of --venue. Throws "usage" where it is none that is known. */
-export function venueIdOf(values: Values): VenueId | undefined {
-  const given = text(values, "venue");
-  const known = VENUE_IDS.find((id) => id === given);
-  if (given !== undefined && known === undefined)
-    throw usageError(`Bad --venue "${given}": expected one of ${VENUE_IDS.join(", ")}`);
-  return known;
 }
 
 /** The one symbol of --symbol. Throws "usage" where it is none, or several. */

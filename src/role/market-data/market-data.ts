@@ -2,7 +2,6 @@ import { platform } from "#platform";
 import { messageOf } from "../../core/errors.ts";
 import { nodeName } from "../../core/symbol.ts";
 import type { MarketFeed } from "../../feed/contract.ts";
-import type { VenueId } from "../../feed/venues/contract.ts";
 import type { StoreWriter } from "../../store/contract.ts";
 import { grantWriter } from "../../store/grant.ts";
 import { openStoreWriter } from "../../store/writer.ts";
@@ -15,8 +14,8 @@ import { checkFeedOptions, openFeed, symbolsOf } from "./open-feed.ts";
 
 export interface MarketDataOptions {
   readonly feed: "live" | "sim" | "replay";
-  /** Whose protocol is spoken; a recording tells its own. */
-  readonly venue: VenueId;
+  /** Whose protocol is spoken, binance-spot where undefined; a recording tells its own. */
+  readonly venue: string | undefined;
   /** ws:// or wss://; the venue's own address where absent. */
   readonly url: string | undefined;
   readonly files: readonly string[];

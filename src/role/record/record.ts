@@ -2,8 +2,8 @@ import { resolve } from "node:path";
 import { platform } from "#platform";
 import type { Log } from "../../core/env.ts";
 import { FabricError } from "../../core/errors.ts";
-import { BinanceFeed } from "../../feed/binance/binance-feed.ts";
 import type { MarketFeed } from "../../feed/contract.ts";
+import { LiveFeed } from "../../feed/live/live-feed.ts";
 import { Recorder } from "../../feed/replay/recorder.ts";
 import { RecordingWriter } from "../../feed/replay/recording-writer.ts";
 import type { Venue } from "../../feed/venues/contract.ts";
@@ -115,10 +115,8 @@ async function record(options: RecordOptions, venue: Venue, file: RecordingFile,
 
 function openFeed(options: RecordOptions, venue: Venue, recorder: Recorder, log: Log): MarketFeed {
   const { clock, timers, random, httpGet } = platform;
-  if (venue.id !== "binance-spot")
-    throw new FabricError("usage", `Cannot record ${venue.id}: live trades come from binance-spot so far`);
-  return new BinanceFeed(
-    { symbols: options.symbols, ...(options.url === undefined ? {} : { url: options.url }) },
+  return new LiveFeed(
+    { venue, symbols: options.symbols, ...(options.url === undefined ? {} : { url: options.url }) },
     { openSocket: recorder.tap(platform.openSocket), httpGet, clock, timers, random, log },
   );
 }
