@@ -223,7 +223,11 @@ export class Backfill {
     }
     this.counters.givenUp++;
     this.#deps.log.warn(`Gave up waiting for klines of ${track.symbol}: ${reason}`);
+    const seen = track.front?.seen?.openTime;
     track.giveUp(`${reason} (waited ${Math.round(this.#options.waitMs / 1000)} s)`);
+    // The venue may come round while the partial row is remembered.
+    if (seen !== undefined) track.doubt(seen, seen);
+    this.recheck(track);
     this.#progressed(track, job);
   }
 

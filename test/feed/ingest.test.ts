@@ -364,6 +364,33 @@ describe("Market ingest", () => {
     expect(out.revised).toEqual([]);
   });
 
+  test("a minute that was given up is asked for again, and revised once the venue has it", async () => {
+    const market = [trade(1, 1000), trade(2, 61_000), trade(3, 62_000), trade(4, 121_000)];
+    const { out, ingest, feed, connect, give, quiet, time } = await scene(market);
+    connect(START - MINUTE_MS);
+    await give(trade(1, 1000));
+    await give(trade(2, 61_000));
+    feed.sink?.onUnreadable?.([BTC], "not JSON");
+    feed.restUp = false;
+    await quiet(120_600);
+    await time.moveTo(START + 140_000);
+    expect(shown(out)).toEqual([
+      [0, "complete", 1],
+      [1, "partial", 1],
+    ]);
+    await time.moveTo(START + 300_000);
+    expect(out.revised).toEqual([]);
+    feed.restUp = true;
+    await time.moveTo(START + 340_000);
+    expect(out.revised.map((row) => [row.openTime, row.trades, row.provenance])).toEqual([
+      [START + MINUTE_MS, 2, "backfilled"],
+    ]);
+    const asked = feed.klineRequests;
+    await time.moveTo(START + 900_000);
+    expect(feed.klineRequests).toBe(asked);
+    expect(ingest.state().counters["revised.total"]).toBe(1);
+  });
+
   test(`at most ${MAX_QUEUED_MINUTES} minutes wait behind one; then it is given up`, async () => {
     const { out, ingest, feed, connect, give } = await scene([], { backfillWaitMs: 1e9 });
     feed.restUp = false;
