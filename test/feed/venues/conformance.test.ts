@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
+import { FabricError } from "../../../src/core/errors.ts";
 import { isSymbol } from "../../../src/core/symbol.ts";
 import { MINUTE_MS } from "../../../src/core/time.ts";
 import { refusedSymbols } from "../../../src/feed/venues/contract.ts";
@@ -220,6 +221,41 @@ for (const venue of VENUES) {
       expect(() => venue.rest.time("{}")).toThrow(/Cannot read the venue's time/);
       const { timeMs, precisionMs } = venue.rest.time(documented.time);
       expect(timeMs <= AT && AT <= timeMs + precisionMs).toBe(true);
+    });
+
+    test("an answer that is changed anywhere is read or refused as bad data, and never anything else", () => {
+      const { rest } = venue;
+      const bodies = [documented.klines, documented.restTrades.body, documented.time, documented.unknownSymbol.body];
+      const readers: readonly ((body: string) => unknown)[] = [
+        (body) => rest.time(body),
+        (body) => rest.symbols(body),
+        (body) => rest.trades(documented.symbol, body),
+        (body) => venue.klines(documented.symbol, body, MINUTE + 150_000),
+      ];
+      const readAll = (body: string) => {
+        for (const reader of readers) {
+          try {
+            reader(body);
+          } catch (error) {
+            expect(error).toBeInstanceOf(FabricError);
+            expect(error).toMatchObject({ code: "bad-data" });
+            expect((error as Error).message.length).toBeLessThan(500);
+          }
+        }
+        const pause = rest.pauseMs(200, body, null);
+        expect(pause === null || pause > 0).toBe(true);
+        expect(typeof rest.isUnknownSymbol(400, body)).toBe("boolean");
+      };
+      fc.assert(
+        fc.property(fc.constantFrom(...bodies), fc.nat(1000), fc.nat(8), patches, (body, where, cut, put) => {
+          const at = where % (body.length + 1);
+          readAll(body.slice(0, at) + put + body.slice(at + cut));
+        }),
+        { seed: 20_261_124, numRuns: 3000 },
+      );
+      const deep = "[".repeat(50_000) + "]".repeat(50_000);
+      for (const body of [deep, `{"data":${deep},"code":"0"}`, `{"error":${deep},"result":${deep}}`, `[${deep}]`])
+        readAll(body);
     });
 
     test("every rule names its source, and those that are figures agree with what is done", () => {
