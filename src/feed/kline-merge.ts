@@ -28,9 +28,10 @@ export function mergeKline(
   return { candle: { ...merged, takerBuyQuoteVolume }, isUntold: merged.trades === 0 };
 }
 
-/** Whether both tell the same prices; a venue may open a minute with the previous close. */
+/** Whether both tell the same prices. A venue may open a minute with the previous close, which its high and low then enclose. */
 export function hasSamePrices(kline: Candle, seen: Candle): boolean {
-  return kline.high === seen.high && kline.low === seen.low && kline.close === seen.close;
+  const { open, high, low, close } = kline;
+  return high === Math.max(seen.high, open) && low === Math.min(seen.low, open) && close === seen.close;
 }
 
 /** Whether the venue tells of no trade in a minute in which some were seen: then it is wrong, or not done yet. */

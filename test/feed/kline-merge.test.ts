@@ -65,6 +65,9 @@ describe("A venue's kline that does not tell everything", () => {
       expect(told(seen)).toEqual({ ...bare, isUntold: true });
     // A venue may open a minute with the previous close.
     expect(told({ ...whole, open: 102 }).isUntold).toBe(false);
+    const opened = { ...kline, open: 100, low: 100 };
+    expect(mergeKline(opened, whole, hasSamePrices).candle).toEqual({ ...whole, open: 100, low: 100 });
+    expect(mergeKline({ ...opened, low: 99 }, whole, hasSamePrices).isUntold).toBe(true);
     expect("untold" in told(whole).candle).toBe(false);
   });
 
@@ -102,7 +105,9 @@ describe("A venue's kline that does not tell everything", () => {
             ({ trade }) => trade.timeMs >= row.openTime && trade.timeMs < row.openTime + MINUTE_MS,
           );
           const isSeen = own.every(({ lost }) => !lost);
-          expect(row).toMatchObject({ high: truth.high, low: truth.low, close: truth.close, volume: truth.volume });
+          const open = opensWithClose ? row.open : truth.open;
+          const [high, low] = [Math.max(truth.high, open), Math.min(truth.low, open)];
+          expect(row).toMatchObject({ open, high, low, close: truth.close, volume: truth.volume });
           for (const figure of UNTELLABLE) {
             if (!untold.includes(figure) || isSeen) expect(row[figure]).toBe(truth[figure]);
             else expect(row[figure]).toBe(0);
@@ -131,9 +136,9 @@ async function play(
   feed.klines = async (symbol, from, to) =>
     (await honest(symbol, from, to)).map((candle) => {
       const before = opensWithClose ? naiveCandle(symbol, candle.openTime - MINUTE_MS, market) : null;
-      const open =
-        before !== null && before.close <= candle.high && before.close >= candle.low ? before.close : candle.open;
-      return silent({ ...candle, open }, untold);
+      const open = before?.close ?? candle.open;
+      const [high, low] = [Math.max(candle.high, open), Math.min(candle.low, open)];
+      return silent({ ...candle, open, high, low }, untold);
     });
   const out = new Collected();
   const ingest = new MarketIngest(
