@@ -2,6 +2,7 @@ const LARGEST_MANTISSA = 2 ** 53 - 1;
 /** Powers of ten that a double holds exactly. */
 const POWERS: readonly number[] = Array.from({ length: 23 }, (_, exponent) => Number(`1e${exponent}`));
 const LONGEST = 60;
+const [POINT, ZERO] = [46, 48] as const;
 
 /**
  * Reads plain decimal strings (`61837.63000000`: digits, at most one point, no sign, no exponent, 1 to 60 characters) as
@@ -23,28 +24,23 @@ export class DecimalReader {
     const length = text.length;
     if (length === 0 || length > LONGEST) return false;
     let mantissa = 0;
-    let zeros = 0;
-    let point = -1;
-    for (let at = 0; at < length; at++) {
-      const digit = text.charCodeAt(at) - 48;
-      if (digit === -2 && point < 0 && at > 0 && at < length - 1) {
-        // Zeros before the point are digits like any other; only those at the fraction's end may be left out.
-        while (zeros > 0) {
-          mantissa *= 10;
-          zeros--;
-        }
-        point = at;
-      } else if (digit === 0) {
-        zeros++;
-      } else if (digit > 0 && digit <= 9) {
-        for (; zeros > 0; zeros--) mantissa *= 10;
+    let point = 0;
+    for (; point < length; point++) {
+      const digit = text.charCodeAt(point) - ZERO;
+      if (!(digit >= 0 && digit <= 9)) break;
+      mantissa = mantissa * 10 + digit;
+    }
+    let end = length;
+    if (point < length) {
+      if (text.charCodeAt(point) !== POINT || point === 0 || point === length - 1) return false;
+      while (text.charCodeAt(end - 1) === ZERO) end--;
+      for (let at = point + 1; at < end; at++) {
+        const digit = text.charCodeAt(at) - ZERO;
+        if (!(digit >= 0 && digit <= 9)) return false;
         mantissa = mantissa * 10 + digit;
-      } else {
-        return false;
       }
     }
-    if (point < 0) for (; zeros > 0; zeros--) mantissa *= 10;
-    this.scale = point < 0 ? 0 : length - point - 1 - zeros;
+    this.scale = point < length ? end - point - 1 : 0;
     this.mantissa = mantissa;
     this.big = null;
     const power = POWERS[this.scale];
@@ -52,16 +48,9 @@ export class DecimalReader {
       // Both are exact, so that the one division rounds once: the nearest double.
       this.value = this.scale === 0 ? mantissa : mantissa / power;
     } else {
-      this.big = BigInt(
-        (point < 0 ? text : text.slice(0, point) + text.slice(point + 1)).slice(0, length - zerosCut(point, zeros)),
-      );
+      this.big = BigInt(text.slice(0, point) + text.slice(point + 1, end));
       this.value = Number(text);
     }
     return true;
   }
-}
-
-/** How many characters the mantissa's text loses: the fraction's trailing zeros and the point. */
-function zerosCut(point: number, zeros: number): number {
-  return point < 0 ? 0 : zeros + 1;
 }
