@@ -59,7 +59,9 @@ export class FieldCursor {
 
   /** Moves over `expected` where it stands here; whether it did. */
   optional(expected: string): boolean {
-    if (!this.text.startsWith(expected, this.at)) return false;
+    const { text, at } = this;
+    // The first letter mostly tells, and spares the call.
+    if (text.charCodeAt(at) !== expected.charCodeAt(0) || !text.startsWith(expected, at)) return false;
     this.at += expected.length;
     return true;
   }

@@ -5,8 +5,8 @@ import type { OmittedRow, Venue, VenueFrame, VenueLimits, VenueReader, VenueRule
 import {
   batched,
   decimalIn,
+  IsoTimes,
   isObject,
-  isoMs,
   isoTimeIn,
   isZero,
   type Json,
@@ -134,6 +134,7 @@ const ROW = shape`{"product_id":"${SYMBOL}","trade_id":"${WHOLE}","price":"${DEC
 /** Both of Coinbase's feeds; `match` and `market_trades` in the venue's order of fields are walked, all else goes through JSON.parse. */
 class CoinbaseReader implements VenueReader {
   readonly #cursor = new FieldCursor();
+  readonly #times = new IsoTimes();
 
   read(text: string, from = 0): VenueFrame {
     this.#cursor.begin(text, from);
@@ -209,7 +210,7 @@ class CoinbaseReader implements VenueReader {
     const c = this.#cursor;
     const from = c.at;
     c.toQuote();
-    return isoMs(c.text, from, c.at);
+    return this.#times.ms(c.text, from, c.at);
   }
 }
 

@@ -1,7 +1,7 @@
 import { type Candle, candleFault } from "../../core/candle.ts";
 import { FabricError } from "../../core/errors.ts";
 import { isSymbol } from "../../core/symbol.ts";
-import { MINUTE_MS } from "../../core/time.ts";
+import { MINUTE_MS, minuteOf } from "../../core/time.ts";
 import { isPlausible } from "../binance/frame.ts";
 import type { AssetPair, SubscribeRequest, VenueFrame, VenueKline, VenueLimits } from "./contract.ts";
 
@@ -101,6 +101,26 @@ export function isoMs(text: string, from: number, to: number): number {
   const leaps = Math.floor(years / 4) - Math.floor(years / 100) + Math.floor(years / 400) - LEAPS_BEFORE_1970;
   const date = (year - 1970) * 365 + leaps + before + (leap && month > 2 ? 1 : 0) + day - 1;
   return (((date * 24 + hour) * 60 + minute) * 60 + second) * 1000 + fractionMs(text, from + 19, to - 1);
+}
+
+/** `isoMs` for times that follow one another: of one that begins with the last one's minute only the rest is read, in half the time. */
+export class IsoTimes {
+  /** `2024-08-08T23:54:` */
+  #minute = "none yet";
+  #minuteMs = Number.NaN;
+
+  ms(text: string, from: number, to: number): number {
+    if (!text.startsWith(this.#minute, from)) {
+      const timeMs = isoMs(text, from, to);
+      if (Number.isNaN(timeMs)) return timeMs;
+      this.#minute = text.slice(from, from + 17);
+      this.#minuteMs = minuteOf(timeMs);
+      return timeMs;
+    }
+    const second = twoDigits(text, from + 17);
+    if (to - from < 20 || text.charCodeAt(to - 1) !== Z || second < 0 || second > 59) return Number.NaN;
+    return this.#minuteMs + second * 1000 + fractionMs(text, from + 19, to - 1);
+  }
 }
 
 /** `.089723` as 89; 0 where nothing stands there. */

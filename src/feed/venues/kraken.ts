@@ -4,8 +4,8 @@ import type { Venue, VenueFrame, VenueLimits, VenueReader, VenueRule, VenueTrade
 import {
   badKlines,
   batched,
+  IsoTimes,
   isObject,
-  isoMs,
   isPongTo,
   klinesOf,
   numberIn,
@@ -127,6 +127,7 @@ const ARRAY_TAIL = shape`],"trade","${"[A-Z0-9]{1,19}"}/${"[A-Z0-9]{1,19}"}"]`;
 /** Both of Kraken's protocols; trade frames in the venue's order of fields are walked. */
 class KrakenReader implements VenueReader {
   readonly #cursor = new FieldCursor();
+  readonly #times = new IsoTimes();
 
   read(text: string, from = 0): VenueFrame {
     this.#cursor.begin(text, from);
@@ -162,7 +163,7 @@ class KrakenReader implements VenueReader {
     c.over('","trade_id":');
     const id = c.whole();
     c.over(',"timestamp":"');
-    const timeMs = isoMs(c.text, c.at, ROW.lastIndex - 2);
+    const timeMs = this.#times.ms(c.text, c.at, ROW.lastIndex - 2);
     c.at = ROW.lastIndex;
     return isPlausible(timeMs) ? { symbol, id, price, quantity, timeMs, buyerIsMaker } : null;
   }
