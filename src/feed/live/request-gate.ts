@@ -5,11 +5,12 @@ const MAX_WAIT_MS = 10_000;
 /** No venue's pause is kept for longer than this: it is asked again, and says so again. */
 const MAX_PAUSE_MS = 600_000;
 
-/** Spaces requests evenly, first come first served, and lets none through while the venue wants silence. */
+/** Spaces requests evenly, first come first served but for urgent ones, and lets none through while the venue wants silence. */
 export class RequestGate {
   readonly #clock: Clock;
   readonly #timers: Timers;
   readonly #spacingMs: number;
+  readonly #waiting: (() => void)[] = [];
   #nextAt = Number.NEGATIVE_INFINITY;
   #pausedUntil = Number.NEGATIVE_INFINITY;
 
@@ -25,17 +26,36 @@ export class RequestGate {
     this.#pausedUntil = Math.max(this.#pausedUntil, until);
   }
 
-  /** Waits for this request's place, at most 10 s; null, or why it may not be sent. */
-  async enter(): Promise<string | null> {
+  /**
+   * Waits for this request's place, at most 10 s and what urgent ones take; null, or why it may not be sent. An urgent one goes
+   * before all that wait: there are few.
+   */
+  async enter(isUrgent = false): Promise<string | null> {
     const now = this.#clock.monotonicMs();
     const silent = this.#silence(now);
     if (silent !== null) return silent;
-    const at = Math.max(now, this.#nextAt);
-    if (at - now > MAX_WAIT_MS) return `more of our own requests wait than ${MAX_WAIT_MS / 1000} s have room for`;
-    this.#nextAt = at + this.#spacingMs;
-    if (at <= now) return null;
-    await new Promise<void>((resolve) => this.#timers.after(at - now, resolve));
+    if (this.#waiting.length === 0 && now >= this.#nextAt) {
+      this.#nextAt = now + this.#spacingMs;
+      return null;
+    }
+    if (!isUrgent && this.#nextAt - now + this.#waiting.length * this.#spacingMs > MAX_WAIT_MS)
+      return `more of our own requests wait than ${MAX_WAIT_MS / 1000} s have room for`;
+    await new Promise<void>((resolve) => {
+      if (isUrgent) this.#waiting.unshift(resolve);
+      else this.#waiting.push(resolve);
+      if (this.#waiting.length === 1) this.#wake(now);
+    });
     return this.#silence(this.#clock.monotonicMs());
+  }
+
+  /** One place is given at a time, for as long as somebody waits. */
+  #wake(now: number): void {
+    this.#timers.after(Math.max(0, this.#nextAt - now), () => {
+      const at = this.#clock.monotonicMs();
+      this.#nextAt = at + this.#spacingMs;
+      this.#waiting.shift()?.();
+      if (this.#waiting.length > 0) this.#wake(at);
+    });
   }
 
   #silence(now: number): string | null {

@@ -58,9 +58,10 @@ export class VenueRest {
     return this.#limited;
   }
 
+  /** Goes before other requests that wait: what is heard counts from here on. */
   async time(): Promise<VenueTime> {
     const { rest } = this.#venue;
-    const reply = await this.#ask(rest.timeUrl, TIMEOUT_MS);
+    const reply = await this.#ask(rest.timeUrl, TIMEOUT_MS, true);
     const told = this.#read(reply, rest.timeUrl, rest.time);
     const speed = Number(header(reply, "x-sim-speed") ?? "1");
     return {
@@ -166,8 +167,8 @@ export class VenueRest {
     return this.#read(reply, url, (body) => this.#venue.rest.trades(symbol, body));
   }
 
-  async #ask(url: string, timeoutMs: number): Promise<HttpReply> {
-    const refusal = await this.#gate.enter();
+  async #ask(url: string, timeoutMs: number, isUrgent = false): Promise<HttpReply> {
+    const refusal = await this.#gate.enter(isUrgent);
     if (refusal !== null) throw this.#unavailable(url, refusal);
     this.#requests++;
     const { restOrigin } = this.#base;

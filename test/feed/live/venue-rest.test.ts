@@ -140,12 +140,13 @@ for (const venue of VENUES) {
 describe("A request to a venue", () => {
   const [spot] = VENUES as readonly [Venue];
 
-  test("waits its turn, and is turned away at once where ten seconds of others wait before it", async () => {
+  test("waits its turn, and is turned away at once where ten seconds of others wait before it; the clock goes first", async () => {
     const kraken = VENUES.find(({ id }) => id === "kraken") as Venue;
     await using server = serveVenue("kraken", market(3));
+    let now = 0;
     const turns: { readonly delayMs: number; readonly run: () => void }[] = [];
     const rest = new VenueRest(kraken, venueBase(kraken, server.url), {
-      clock: { nowMs: () => START, monotonicMs: () => 0 },
+      clock: { nowMs: () => START, monotonicMs: () => now },
       timers: {
         ...platform.timers,
         after(delayMs, run) {
@@ -155,13 +156,19 @@ describe("A request to a venue", () => {
       },
       httpGet: platform.httpGet,
     });
-    const asked = Array.from({ length: 14 }, () => rest.time());
+    const asked = Array.from({ length: 14 }, () => rest.newestTradeMs("BTC/USD"));
     for (const late of await Promise.allSettled(asked.slice(11)))
       expect(String((late as PromiseRejectedResult).reason)).toMatch(/more of our own requests wait than 10 s/);
-    expect(turns.map(({ delayMs }) => delayMs)).toEqual(Array.from({ length: 10 }, (_, at) => (at + 1) * 1000));
-    for (const { run } of turns) run();
+    const clock = rest.time();
+    for (let turn = turns.shift(); turn !== undefined; turn = turns.shift()) {
+      expect(turn.delayMs).toBe(1000);
+      now += turn.delayMs;
+      turn.run();
+      if (now === 1000) await clock;
+    }
     await Promise.all(asked.slice(0, 11));
-    expect(rest.requests).toBe(11);
+    expect([rest.requests, now]).toEqual([12, 11_000]);
+    expect(server.asked.map(({ pathname }) => pathname).slice(0, 2)).toEqual(["/0/public/Trades", "/0/public/Time"]);
   });
 
   test("waits for the next minute where this one's allowance is nearly used up", async () => {
