@@ -3,6 +3,7 @@ import { FabricError, messageOf } from "../../core/errors.ts";
 import { MINUTE_MS } from "../../core/time.ts";
 import type { VenueCandle } from "../contract.ts";
 import type { TradeRange, Venue, VenueClockReading, VenueKline, VenueTrade } from "../venues/contract.ts";
+import { isObject, parseJson, plain } from "../venues/fields.ts";
 import { withAbsent } from "./absent-minutes.ts";
 import type { VenueBase } from "./endpoint.ts";
 import { RequestGate } from "./request-gate.ts";
@@ -14,6 +15,7 @@ const LIST_TIMEOUT_MS = 20_000;
 const MAX_MINUTES = 16_000;
 /** Pages of trades of one call. */
 const MAX_TRADE_PAGES = 20;
+const LONGEST_WORDS = 120;
 
 export interface VenueRestDeps {
   readonly httpGet: HttpGet;
@@ -179,7 +181,7 @@ export class VenueRest {
     if (pause !== null) {
       this.#limited++;
       this.#gate.pause(pause);
-      throw this.#unavailable(url, `it answered ${reply.status}, too many requests`);
+      throw this.#unavailable(url, `it answered ${reply.status}, too many requests${said(reply.body)}`);
     }
     if (cost !== null && Number(header(reply, cost.header) ?? 0) > cost.atMost) {
       this.#gate.pause(MINUTE_MS - (this.#deps.clock.nowMs() % MINUTE_MS));
@@ -194,7 +196,7 @@ export class VenueRest {
   }
 
   #read<Told>(reply: HttpReply, url: string, read: (body: string) => Told): Told {
-    if (reply.status !== 200) throw this.#unavailable(url, `it answered ${reply.status}`);
+    if (reply.status !== 200) throw this.#unavailable(url, `it answered ${reply.status}${said(reply.body)}`);
     try {
       return read(reply.body);
     } catch (error) {
@@ -246,6 +248,15 @@ function before(trades: readonly VenueTrade[], left: TradeRange): TradeRange | n
   const lowest = trades[0]?.id ?? null;
   if (lowest === null || lowest > left.throughId || lowest <= left.fromId) return null;
   return { ...left, throughId: lowest - 1 };
+}
+
+/** The venue's own words in a refusal, in brackets. */
+function said(body: string): string {
+  const value = parseJson(body);
+  if (!isObject(value)) return "";
+  const { msg, message, retMsg, error } = value;
+  const words = plain(msg ?? message ?? retMsg ?? (Array.isArray(error) ? error[0] : null));
+  return words === null || words === "" ? "" : ` (${words.slice(0, LONGEST_WORDS)})`;
 }
 
 function originOf(url: string): string {

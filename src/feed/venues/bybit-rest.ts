@@ -6,6 +6,8 @@ const DOCS = "bybit-exchange.github.io/docs/v5";
 const LIMITS = `${DOCS}, rate limit`;
 const ERRORS = `${DOCS}, error codes`;
 const [WRONG_PARAMETER, TOO_MANY_VISITS] = [10_001, 10_006];
+/** The door before the venue answers 403 with a web page to whoever asks from where it is not offered. */
+const WRONG_COUNTRY = /from your country/;
 const BANNED_MS = 600_000;
 const REFUSED_MS = 5000;
 
@@ -26,7 +28,8 @@ const RULES: readonly VenueRule[] = [
   { rule: "requests to the venue", value: "20 a second", source: `own, far below ${LIMITS}` },
   {
     rule: "refused requests",
-    value: "403 access too frequent: silent for 10 minutes; 429 and retCode 10006: for 5 s",
+    value:
+      "403 access too frequent (but not from a country that it keeps out): silent for 10 minutes; 429 and retCode 10006: for 5 s",
     source: `${LIMITS}; 5 s: own`,
   },
 ];
@@ -61,7 +64,7 @@ export const BYBIT_REST: VenueRestRules = {
   requestsPerSecond: 20,
   cost: null,
   pauseMs(status, body, retryAfterSeconds) {
-    if (status === 403) return pauseFor(retryAfterSeconds, BANNED_MS);
+    if (status === 403) return WRONG_COUNTRY.test(body) ? null : pauseFor(retryAfterSeconds, BANNED_MS);
     const asksTooMuch = status === 429 || codeOf(parseJson(body)) === TOO_MANY_VISITS;
     return asksTooMuch ? pauseFor(retryAfterSeconds, REFUSED_MS) : null;
   },

@@ -124,7 +124,12 @@ for (const venue of VENUES) {
         }
       }
       server.refusals.push(new Response("<html>", { status: 502 }));
-      await expect(rest.time()).rejects.toThrow(/it answered 502/);
+      await expect(rest.time()).rejects.toThrow(/it answered 502$/);
+      for (const key of ["msg", "message", "retMsg"]) {
+        pass(5000);
+        server.refusals.push(Response.json({ [key]: "not offered where you are" }, { status: 451 }));
+        await expect(rest.time()).rejects.toThrow(/it answered 451 \(not offered where you are\)$/);
+      }
     });
 
     test("a venue that is gone is told as such", async () => {

@@ -201,6 +201,9 @@ for (const venue of VENUES) {
         expect(rest.pauseMs(status, body, 7)).toBe(7000);
         expect(rest.pauseMs(status, body, null)).toBeGreaterThanOrEqual(1000);
       }
+      const elsewhere = "<H1>403 ERROR</H1> configured to block access from your country.";
+      if (venue.id !== "binance-spot" && venue.id !== "binance-usdm")
+        expect(rest.pauseMs(403, elsewhere, null)).toBe(null);
       for (const body of ["", "{}", "[]", "null", documented.klines, documented.unknownSymbol.body]) {
         expect(rest.pauseMs(200, body, null)).toBe(null);
         expect(rest.pauseMs(500, body, null)).toBe(null);
