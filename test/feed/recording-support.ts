@@ -33,6 +33,7 @@ export function writerInto(output: RecordingOutput): RecordingWriter {
 /** A feed whose every message and word is recorded as whoever runs it hears them. */
 export class RecordedFeed implements MarketFeed {
   readonly venue: string;
+  readonly idsCount: boolean;
   readonly recording = false;
   readonly #pieces = new Pieces();
   readonly #writer = writerInto(this.#pieces);
@@ -46,6 +47,7 @@ export class RecordedFeed implements MarketFeed {
     this.venue = options.venue;
     this.#recorder = new Recorder(options, this.#writer);
     this.#feed = make(this.#recorder.tap(options.openSocket));
+    this.idsCount = this.#feed.idsCount ?? true;
   }
 
   run(sink: FeedSink): Promise<void> {
@@ -102,6 +104,10 @@ function bothOf(first: FeedSink, second: FeedSink): FeedSink {
     onUnreadable(...told) {
       first.onUnreadable?.(...told);
       second.onUnreadable?.(...told);
+    },
+    onRefused(...told) {
+      first.onRefused?.(...told);
+      second.onRefused?.(...told);
     },
     onInterrupted(...told) {
       first.onInterrupted(...told);

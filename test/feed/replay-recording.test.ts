@@ -16,10 +16,11 @@ import { VirtualTime } from "./virtual-world.ts";
 const isWhole = ({ provenance }: Candle) => provenance === "complete" || provenance === "empty";
 const nameOf = ({ symbol, openTime }: Candle) => `${symbol} ${openTime}`;
 
-/** Whole minutes of the replay, each held against the live run's row of it. */
+/** Whole minutes of the replay, each held against the live run's row of it; without what still waited for klines when it was stopped. */
 function wholeOnBoth(played: Collected, live: Collected): readonly Candle[] {
   const rows = new Map(live.candles.map((candle) => [nameOf(candle), candle]));
-  const whole = played.candles.filter(isWhole);
+  const newest = new Map(live.candles.map(({ symbol, openTime }) => [symbol, openTime]));
+  const whole = played.candles.filter((row) => isWhole(row) && row.openTime <= (newest.get(row.symbol) ?? 0));
   for (const candle of whole) expect(candle).toEqual(rows.get(nameOf(candle)) as Candle);
   return whole;
 }

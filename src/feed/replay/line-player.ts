@@ -35,10 +35,15 @@ export class LinePlayer {
   #repeats = new RepeatWatch();
   #noted = false;
 
-  constructor(symbols: readonly string[], choice: StreamChoice, counts: ReturnType<typeof emptyCounts>) {
+  /** `isOnly`: there is one file. */
+  constructor(
+    { symbols, isOnly }: { readonly symbols: readonly string[]; readonly isOnly: boolean },
+    choice: StreamChoice,
+    counts: ReturnType<typeof emptyCounts>,
+  ) {
     this.#choice = choice;
     this.#counts = counts;
-    this.#notes = new NotePlayer(symbols, this.#time);
+    this.#notes = new NotePlayer(symbols, isOnly, this.#time);
   }
 
   /** The newest event time; null before the first. */
@@ -123,8 +128,8 @@ export class LinePlayer {
   #playRecorded(trade: VenueTrade, frame: TradesFrame, connection: number, sink: FeedSink): void {
     if (this.#repeats.isRepeat(trade.symbol, connection)) {
       this.#counts["history.total"]++;
-      // Nothing marks it: should it be a live one after all, its minute must not pass for whole.
-      sink.onUnreadable?.([trade.symbol], "the first row after a subscription may be of before it");
+      // Nothing marks it: should it be a live one after all, its minute must not pass for whole. (Notes say where it was doubted.)
+      if (!this.#noted) sink.onUnreadable?.([trade.symbol], "the first row after a subscription may be of before it");
       return;
     }
     if (!this.#believes(trade.timeMs, sink)) return;

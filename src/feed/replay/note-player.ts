@@ -1,3 +1,4 @@
+import { isMarketTime } from "../../core/time.ts";
 import type { FeedSink } from "../contract.ts";
 import { connectionOf } from "./recorded-line.ts";
 import type { NotedSymbols, RecordingNote } from "./recording-note.ts";
@@ -9,6 +10,7 @@ import type { RecordingTime } from "./recording-time.ts";
  */
 export class NotePlayer {
   readonly #symbols: ReadonlySet<string>;
+  readonly #isOnly: boolean;
   readonly #time: RecordingTime;
   readonly #connected = new Set<string>();
   readonly #groups = new Map<number, readonly string[]>();
@@ -17,8 +19,10 @@ export class NotePlayer {
   readonly #carriers = new Map<string, number>();
   #interruptions = 0;
 
-  constructor(symbols: readonly string[], time: RecordingTime) {
+  /** `isOnly`: no other file is played. */
+  constructor(symbols: readonly string[], isOnly: boolean, time: RecordingTime) {
     this.#symbols = new Set(symbols);
+    this.#isOnly = isOnly;
     this.#time = time;
   }
 
@@ -38,6 +42,12 @@ export class NotePlayer {
 
   play(note: RecordingNote, sink: FeedSink): void {
     switch (note.note) {
+      case "recording":
+        this.#refuse(this.#but(note.symbols), "the recording does not hold it", sink);
+        break;
+      case "refused":
+        this.#refuse(this.#named(note), note.reason, sink);
+        break;
       case "opened":
         this.#open.add(note.connection);
         break;
@@ -108,7 +118,7 @@ export class NotePlayer {
   }
 
   #tell(what: "heard" | "quiet" | "time", symbols: readonly string[], timeMs: number, sink: FeedSink): void {
-    if (symbols.length === 0 || !this.#time.believes(timeMs, sink)) return;
+    if (symbols.length === 0 || !isMarketTime(timeMs)) return;
     this.#time.note(timeMs, sink);
     if (what === "heard") sink.onHeardSince?.(symbols, timeMs);
     else if (what === "quiet") sink.onQuiet(symbols, timeMs);
@@ -117,6 +127,19 @@ export class NotePlayer {
 
   #named(named: NotedSymbols): readonly string[] {
     return "group" in named ? (this.#groups.get(named.group) ?? []) : this.#ours(named.symbols);
+  }
+
+  /** Another file may hold it. */
+  #refuse(symbols: readonly string[], reason: string, sink: FeedSink): void {
+    if (!this.#isOnly || symbols.length === 0) return;
+    this.#interrupt(symbols, reason, sink);
+    sink.onRefused?.(symbols, reason);
+  }
+
+  /** Those that are played and not among these. */
+  #but(symbols: readonly string[]): readonly string[] {
+    const named = new Set(symbols);
+    return [...this.#symbols].filter((symbol) => !named.has(symbol));
   }
 
   #ours(symbols: readonly string[]): readonly string[] {

@@ -89,6 +89,7 @@ export class Recorder {
       onConnected: (symbols) => this.#note({ note: "connected", group: this.#groupOf(symbols), symbols }),
       onHeardSince: (symbols, timeMs) => this.#note({ note: "heard", ...this.#named(symbols), timeMs }),
       onUnreadable: (symbols, reason) => this.#note({ note: "unreadable", ...this.#named(symbols), reason }),
+      onRefused: (symbols, reason) => this.#note({ note: "refused", ...this.#named(symbols), reason }),
       onInterrupted: (symbols, reason) => {
         if (!this.#ended) this.#interruptions++;
         this.#note({ note: "interrupted", ...this.#named(symbols), reason });

@@ -7,13 +7,15 @@ const MAX_JUMP_MS = 5000;
  * would otherwise be followed by empty minutes for years. Where both agree, nobody listened in between.
  */
 const MAX_SILENCE_MS = 24 * 3_600_000;
+/** Where notes tell the venue's time, as the live feed believes none further ahead of the venue's clock. */
+const MAX_NOTED_SILENCE_MS = 3_600_000;
 
 /** A recording's own time, and the stretches that nobody listened to. */
 export class RecordingTime {
   #symbols: readonly string[] = [];
   #timeMs: number | null = null;
   #fileStarts = false;
-  #follows = false;
+  #follows = true;
   /** The time of the newest message that came too far ahead. */
   #aheadMs: number | null = null;
 
@@ -53,8 +55,9 @@ export class RecordingTime {
 
   /** False for a message far ahead of all before it. */
   believes(timeMs: number, sink: FeedSink): boolean {
-    const isAhead = this.#timeMs !== null && !this.#fileStarts && timeMs > this.#timeMs + MAX_SILENCE_MS;
-    const agrees = this.#aheadMs !== null && Math.abs(timeMs - this.#aheadMs) <= MAX_SILENCE_MS;
+    const mostMs = this.#follows ? MAX_SILENCE_MS : MAX_NOTED_SILENCE_MS;
+    const isAhead = this.#timeMs !== null && !this.#fileStarts && timeMs > this.#timeMs + mostMs;
+    const agrees = this.#aheadMs !== null && Math.abs(timeMs - this.#aheadMs) <= mostMs;
     this.#aheadMs = isAhead ? timeMs : null;
     if (!isAhead) return true;
     if (!agrees) return false;

@@ -61,7 +61,11 @@ export class ReplayFeed implements MarketFeed {
     this.venue = first?.venue ?? "binance-spot";
     this.idsCount = first?.idsCount ?? true;
     this.#choice = new StreamChoice(this.venue, this.idsCount, options.symbols);
-    this.#player = new LinePlayer(options.symbols, this.#choice, this.#counters);
+    this.#player = new LinePlayer(
+      { symbols: options.symbols, isOnly: inputs.length === 1 },
+      this.#choice,
+      this.#counters,
+    );
     this.#pace = new ReplayPace(options.speed, deps);
   }
 

@@ -45,6 +45,10 @@ export async function runRecord(options: RecordOptions): Promise<number> {
     else if (done.isOver)
       throw new FabricError("unavailable", `Nothing came of ${options.symbols.join(", ")} of ${venue.title}`);
     return 0;
+  } catch (error) {
+    // Refusals alone are no recording.
+    if (error instanceof FabricError && error.code === "usage") keep = false;
+    throw error;
   } finally {
     file.close(keep);
   }
