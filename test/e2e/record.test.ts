@@ -185,6 +185,36 @@ test("what cannot be recorded is refused in one line, with the house's exit code
   expect(readFileSync(folder.join("there.gz"), "utf8")).toBe("mine");
 }, 60_000);
 
+test("Kraken's trades are recorded and replayed, too; a symbol that it refuses is left out and named, and refused alone it is an error", async () => {
+  using folder = tempFolder();
+  await using sim = start(["sim", "--venue", "kraken", "--symbols", "BTC/USD,ETH/USD", "--speed", "120"]);
+  const url = (await sim.says(/ws:\/\/127\.0\.0\.1:\d+/))[0];
+  const file = folder.join("a.gz");
+  const at = (symbols: string, path: string) => [
+    "record",
+    "--venue",
+    "kraken",
+    "--url",
+    url,
+    "--symbols",
+    symbols,
+    "-o",
+    path,
+  ];
+  await using record = start(at("BTC/USD,NOPE/USD,ETH/USD", file));
+  await record.says(/NOPE\/USD/);
+  await eventually(() => messagesIn(file) > 600, 30_000);
+  expect(await record.stop("SIGINT")).toBe(0);
+  const refused = notesIn(file).filter(({ note }) => note === "refused");
+  expect(refused).toEqual([expect.objectContaining({ symbols: ["NOPE/USD"] })]);
+  const words = ["market-data", "--feed", "replay", "--file", file, "--symbols", "BTC/USD,ETH/USD"];
+  expect((await fabric([...words, "--data", folder.join("data")])).code).toBe(0);
+  const whole = await wholeRows(folder.join("data"));
+  expect(new Set(whole.map((row) => row.split(",")[0]))).toEqual(new Set(["BTC/USD", "ETH/USD"]));
+  expectRefusal(await fabric(at("NOPE/USD", folder.join("b.gz"))), 64, "NOPE/USD");
+  expect(existsSync(folder.join("b.gz"))).toBe(false);
+}, 60_000);
+
 test("--for ends it by itself with one line on stdout", async () => {
   using folder = tempFolder();
   await using sim = await exchange("--speed", "60");

@@ -85,15 +85,12 @@ describe.each(VENUES.map((venue) => [venue.id, venue] as const))("A recording of
     expect(inside.length).toBeGreaterThan(20);
     for (const candle of inside) {
       const other = rows.get(nameOf(candle));
-      if (other !== undefined && isWhole(other)) expect(candle).toEqual(other);
-      // Without ids nothing proves it whole, and live it is the venue's own kline; it was seen whole all the same.
-      if (candle.trades > 0) expectTrue(candle, truth);
-      expect(isWhole(candle)).toBe(venue.tradeIds !== "none");
+      if (other === undefined) continue;
+      // What was not proven whole live (at Bybit nothing ever is) was the venue's kline there, and is partial here.
+      expect(isWhole(candle)).toBe(isWhole(other));
+      if (isWhole(other)) expect(candle).toEqual(other);
+      if (isWhole(other) || (venue.tradeIds === "none" && candle.trades > 0)) expectTrue(candle, truth);
     }
-    expect(
-      played.gaps.filter(({ fromOpenTime }) => fromOpenTime < START + 13 * 60_000).length === 0 ||
-        venue.tradeIds === "none",
-    ).toBe(true);
   }, 60_000);
 
   test("of a bad day calls no minute whole that lacks a trade, and is interrupted where the live run was", async () => {
