@@ -137,9 +137,15 @@ export class BadDice {
     this.#seed = hashText(seed, "bad day", 1);
   }
 
-  /** Totals by fault, for telemetry; of id-jump and clock there is nothing to count. */
+  /** Totals by fault, for telemetry, and by how much the clock is off. */
   counters(): Readonly<Record<string, number>> {
-    return Object.fromEntries([...this.#struck].map(([name, count]) => [`bad.${name}.total`, count]));
+    const totals = [...this.#struck].map(([name, count]) => [`bad.${name}.total`, count] as const);
+    return { ...Object.fromEntries(totals), "bad.clock.ms": this.day.skewMs };
+  }
+
+  /** A trade was told whose id is so far from the one before it. */
+  numbered(step: number): void {
+    if (step > JUMP_IDS) this.#struck.set("id-jump", (this.#struck.get("id-jump") ?? 0) + 1);
   }
 
   /** Whether a fault strikes at the `number`th message, minute … of `place` (a connection, or 0 for REST). Counts it. */

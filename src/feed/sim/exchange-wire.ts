@@ -42,7 +42,8 @@ export function openWire(options: SimExchangeOptions, deps: WireDeps): ExchangeW
   const day: BadDay = badDay ?? GOOD_DAY;
   const view: SimView = {
     tape: deps.tape,
-    numbers: new TradeNumbers([...protocol.holes, ...jumpsOf(day)]),
+    // The venue's own holes come last: a protocol knows them by the ids that it tells.
+    numbers: new TradeNumbers([...jumpsOf(day), ...protocol.holes]),
     skewMs: day.skewMs,
   };
   const dice = badDay === null ? null : new BadDice(source.seed, badDay);

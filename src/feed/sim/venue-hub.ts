@@ -133,9 +133,12 @@ export class VenueHub {
   }
 
   #trade(lane: Lane, minute: SimMinute, place: number): SimTrade {
+    const { dice, view } = this.#deps;
+    const id = view.numbers.venueId(minute.firstId + place);
+    dice?.numbered(id - view.numbers.venueId(minute.firstId + place - 1));
     return {
       symbol: lane.symbol.name,
-      id: this.#deps.view.numbers.venueId(minute.firstId + place),
+      id,
       timeMs: minute.openTime + (minute.offsets[place] ?? 0),
       price: lane.price(minute.ticks[place] ?? 0),
       quantity: lane.quantity(minute.lots[place] ?? 0),

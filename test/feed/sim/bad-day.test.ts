@@ -150,6 +150,7 @@ describe("a bad day of the simulated exchange", () => {
     const trades = heard(BINANCE, client).trades.filter(({ symbol }) => symbol === "BTCUSDT");
     const jumps = trades.filter(({ id }, at) => at > 0 && (id ?? 0) - (trades[at - 1]?.id ?? 0) === 8);
     expect(jumps.length).toBeGreaterThan(5);
+    expect(counted(bench, "id-jump")).toBeGreaterThanOrEqual(jumps.length);
     const { rest } = BINANCE;
     const [first, last] = [trades[20], trades[70]];
     const range = { fromId: first?.id ?? 0, throughId: last?.id ?? 0, fromTimeMs: first?.timeMs ?? 0 };
