@@ -3,9 +3,8 @@ import { VENUES } from "../../src/feed/venues/venues.ts";
 import { badDayTable, runBadDay } from "./bad-day.ts";
 
 // A small part of test/long/bad-day.ts: each fault that loses or delays something, some minutes of it at every venue.
-const FAULTS = ["drop=0.02,malformed=0.01,repeat=0.05,reorder=0.05", "late=0.01,id-jump=0.005", "cut=0.4,rest-limited=0.05"];
-  "drop=0.02",
-  "malformed=0.02,repeat=0.05,reorder=0.05",
+const FAULTS = [
+  "drop=0.02,malformed=0.01,repeat=0.05,reorder=0.05",
   "late=0.01,id-jump=0.005",
   "cut=0.4,rest-limited=0.05",
 ];

@@ -62,6 +62,8 @@ export const BAD_DAYS: readonly string[] = [
   "cut=0.3,rest-limited=0.1",
   "clock=3,cut=0.2",
   "clock=-3,cut=0.2",
+  "drop=0.02,repeat=0.02,reorder=0.02,split=0.1,malformed=0.01,late=0.01,id-jump=0.002,freeze=0.1:40,burst=0.2:20," +
+    "slow=0.2:4,cut=0.15,shutdown=0.1,rest-down=0.05,rest-limited=0.03,clock=1.5",
 ];
 
 const ASSETS = ["BTC", "ETH"];
@@ -195,7 +197,7 @@ function minuteName(openTime: number): string {
 export function badDayTable(outcomes: readonly BadDayOutcome[]): readonly string[] {
   const venues = VENUES.filter(({ id }) => outcomes.some(({ wish }) => wish.venue.id === id));
   const faults = [...new Set(outcomes.map(({ wish }) => wish.faults))];
-  const width = Math.max(...faults.map(({ length }) => length), 24);
+  const width = Math.max(...faults.map((fault) => nameOf(fault).length), 24);
   const line = (first: string, cells: readonly string[]) =>
     first.padEnd(width) + cells.map((cell) => cell.padStart(19)).join("");
   return [
@@ -206,7 +208,7 @@ export function badDayTable(outcomes: readonly BadDayOutcome[]): readonly string
     ),
     ...faults.map((fault) =>
       line(
-        fault === "" ? "(none)" : fault,
+        nameOf(fault),
         venues.map(({ id }) => {
           const cell = outcomes.find(({ wish }) => wish.faults === fault && wish.venue.id === id);
           return cell ? cellOf(cell) : "";
@@ -218,4 +220,10 @@ export function badDayTable(outcomes: readonly BadDayOutcome[]): readonly string
 
 function cellOf({ equal, gap, revised, behind, wrong, struck }: BadDayOutcome): string {
   return `${equal}/${gap}/${revised}/${behind}/${wrong.length} (${struck})`;
+}
+
+/** A row's first word: a day on which everything goes wrong is too long for one. */
+export function nameOf(faults: string): string {
+  if (faults === "") return "(none)";
+  return faults.length > 60 ? "everything at once" : faults;
 }

@@ -1,5 +1,5 @@
 import { VENUES } from "../../src/feed/venues/venues.ts";
-import { BAD_DAYS, type BadDayOutcome, badDayTable, runBadDay } from "../feed/bad-day.ts";
+import { BAD_DAYS, type BadDayOutcome, badDayTable, nameOf, runBadDay } from "../feed/bad-day.ts";
 
 // The bad-day table: `bun test/long/bad-day.ts [MINUTES [SPEED [FAULT [VENUE [SEED]]]]]`, where FAULT and VENUE are parts of names.
 // Each fault at each venue runs the node's feed and ingest for so many exchange minutes (30, at 60 times real speed), and every
@@ -24,7 +24,7 @@ for (const faults of BAD_DAYS.filter((name) => name.includes(fault))) {
     outcomes.push(outcome);
     const { wish, equal, gap, revised, behind, wrong, struck } = outcome;
     console.log(
-      `${wish.faults || "(none)"} at ${wish.venue.id}: ${equal} equal, ${gap} gap, ${revised} revised, ${behind} behind, ${wrong.length} wrong (${struck} strikes)`,
+      `${nameOf(wish.faults)} at ${wish.venue.id}: ${equal} equal, ${gap} gap, ${revised} revised, ${behind} behind, ${wrong.length} wrong (${struck} strikes)`,
     );
     for (const text of wrong.slice(0, 6)) console.log(`    WRONG ${text}`);
     if (process.env.BAD_DAY_COUNTERS) console.log(`    ${JSON.stringify(outcome.counters)}`);
