@@ -109,7 +109,7 @@ export function openSimExchange(options: SimExchangeOptions, deps: SimExchangeDe
     );
   if (venue !== "binance-spot" && options.account)
     throw new FabricError("usage", `Cannot open an account at ${venue}: the simulated one is binance-spot's`);
-  const opened = source.kind === "market" ? openMarket(source, speed, deps) : openRecording(source, speed, deps);
+  const opened = source.kind === "market" ? openMarket(source, venue, speed, deps) : openRecording(source, speed, deps);
   return new Exchange(options, deps, opened);
 }
 
@@ -121,9 +121,9 @@ interface Opened {
   readonly counters: Readonly<Record<string, number>>;
 }
 
-function openMarket(source: MarketSource, speed: number, deps: SimExchangeDeps): Opened {
+function openMarket(source: MarketSource, venue: VenueId, speed: number, deps: SimExchangeDeps): Opened {
   const { folder, seed, symbols, startMs } = source;
-  const identity = { seed, symbols, startMs, speed };
+  const identity = { venue, seed, symbols, startMs, speed };
   const tape = new MarketTape(identity);
   const state = folder === null ? null : readSimState(folder, deps.files);
   if (folder !== null && state) refuseOtherMarket(folder, state, identity);

@@ -1,11 +1,14 @@
 import { join } from "node:path";
 import type { Clock, Files, Log } from "../../core/env.ts";
 import { FabricError, messageOf } from "../../core/errors.ts";
+import type { VenueId } from "../venues/contract.ts";
 import type { SimMarketOptions } from "./truth.ts";
 
 /** What makes two runs the same market at the same pace. */
 export interface SimIdentity extends SimMarketOptions {
   readonly speed: number;
+  /** Absent where nobody asks; a state of before there were several is binance-spot's. */
+  readonly venue?: VenueId;
 }
 
 /** What `sim.json` holds. Times in ms. */
@@ -44,17 +47,19 @@ export function readSimState(folder: string, files: Files): SimState | null {
 /** Throws FabricError "refused" that names what differs and the remedy; the order of symbols does not matter. */
 export function refuseOtherMarket(folder: string, state: SimState, wanted: SimIdentity): void {
   const sorted = (identity: SimIdentity) => [...identity.symbols].sort().join(",");
+  const kept = state.venue ?? "binance-spot";
   const differ = [
+    ["venue", kept, wanted.venue ?? kept],
     ["seed", state.seed, wanted.seed],
     ["speed", state.speed, wanted.speed],
     ["start", new Date(state.startMs).toISOString(), new Date(wanted.startMs).toISOString()],
     ["symbols", sorted(state), sorted(wanted)],
-  ].find(([, kept, asked]) => kept !== asked);
+  ].find(([, holds, asked]) => holds !== asked);
   if (!differ) return;
-  const [name, kept, asked] = differ;
+  const [name, holds, asked] = differ;
   throw new FabricError(
     "refused",
-    `Cannot run the simulated exchange with ${name} ${asked}: ${folder} holds a market with ${name} ${kept}; ask for that, or use another data folder`,
+    `Cannot run the simulated exchange with ${name} ${asked}: ${folder} holds a market with ${name} ${holds}; ask for that, or use another data folder`,
   );
 }
 
@@ -144,9 +149,9 @@ export class StateKeeper {
   }
 
   #write(exchangeMs: number, newestExchangeMs: number): void {
-    const { seed, speed, startMs, symbols } = this.#identity;
+    const { seed, speed, startMs, symbols, venue = "binance-spot" } = this.#identity;
     const anchorWallMs = this.#deps.clock.nowMs();
-    const identity = { seed, speed, startMs, symbols };
+    const identity = { venue, seed, speed, startMs, symbols };
     const state: SimState = { version: 1, ...identity, anchorExchangeMs: exchangeMs, anchorWallMs, newestExchangeMs };
     this.#deps.files.writeDurably(join(this.#folder, SIM_STATE_FILE), JSON.stringify(state));
   }
