@@ -3,22 +3,17 @@ import { MINUTE_MS, minuteOf } from "../../../src/core/time.ts";
 import { knownBadFaults, parseBadDay } from "../../../src/feed/sim/bad-day.ts";
 import { DEFAULT_START_MS } from "../../../src/feed/sim/truth.ts";
 import type { Venue, VenueTrade } from "../../../src/feed/venues/contract.ts";
-import { VENUES } from "../../../src/feed/venues/venues.ts";
+import { VENUES, venueOf } from "../../../src/feed/venues/venues.ts";
 import { eventually } from "../../support/eventually.ts";
 import { type Bench, type Client, closeBenches } from "./exchange-bench.ts";
 import { get, heard, marketTrades, namesOf, openVenue, pass, readAll, subscribed } from "./venue-bench.ts";
 
 afterEach(closeBenches);
 
-const venueOf = (id: string): Venue => VENUES.find((venue) => venue.id === id) ?? fail(id);
 const BINANCE = venueOf("binance-spot");
 const COINBASE = venueOf("coinbase");
 const KRAKEN = venueOf("kraken");
 const MINUTES = 12;
-
-function fail(id: string): never {
-  throw new Error(`no venue ${id}`);
-}
 
 /** A bad day of some minutes, and what a client heard of it. */
 async function badDay(venue: Venue, text: string): Promise<{ readonly bench: Bench; readonly client: Client }> {

@@ -1,18 +1,11 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { MINUTE_MS } from "../../../src/core/time.ts";
-import type { Venue } from "../../../src/feed/venues/contract.ts";
-import { VENUES } from "../../../src/feed/venues/venues.ts";
+import { venueOf } from "../../../src/feed/venues/venues.ts";
 import { eventually } from "../../support/eventually.ts";
 import { type Bench, type Client, closeBenches, connect } from "./exchange-bench.ts";
 import { get, heard, openVenue, pass, pathOf, readAll, subscribed } from "./venue-bench.ts";
 
 afterEach(closeBenches);
-
-const venueOf = (id: string): Venue => {
-  const found = VENUES.find((venue) => venue.id === id);
-  if (!found) throw new Error(`no venue ${id}`);
-  return found;
-};
 
 /** The first answer to a request that carries this text. */
 async function answer(client: Client, request: unknown, part: string): Promise<string> {
@@ -44,7 +37,7 @@ const SLOW = { speed: 1 } as const;
 
 describe("what a simulated venue refuses, limits and closes", () => {
   test("Binance takes 1024 streams a connection, and answers what is no request by its code", async () => {
-    for (const id of ["binance-spot", "binance-usdm"]) {
+    for (const id of ["binance-spot", "binance-usdm"] as const) {
       const client = await connect(openVenue(venueOf(id)).url, "/stream");
       const params = Array.from({ length: 1025 }, (_, at) => `s${at}@trade`);
       expect(await answer(client, { method: "SUBSCRIBE", params, id: 1 }, '"id":1')).toContain('"code":2');
