@@ -59,6 +59,8 @@ export class NotePlayer {
         break;
       case "connected":
         this.#groups.set(note.group, this.#ours(note.symbols));
+        // Only where the note between two was lost: then nobody knows what else was.
+        this.#interrupt(this.#ours(note.symbols), "connected anew", sink);
         this.#connect(this.#ours(note.symbols), sink);
         break;
       case "interrupted":
