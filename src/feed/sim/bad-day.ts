@@ -35,7 +35,7 @@ const FAULTS = {
   },
   burst: { per: "minute", seconds: 10, what: "a connection's trades are held back and then sent 50 times as fast" },
   slow: { per: "minute", seconds: 3, what: "all that a connection sends until the minute's end arrives so much later" },
-  cut: { per: "minute", what: "a connection is dropped without a close frame, with what was under way" },
+  cut: { per: "minute", what: "a connection is dropped in the middle of a frame, without a close frame" },
   shutdown: {
     per: "minute",
     what: "a connection is closed; Binance spot, OKX and Kraken announce it (their notice counts at the market's speed, at least 1 s)",

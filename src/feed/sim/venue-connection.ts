@@ -19,6 +19,7 @@ export interface ConnectionDeps {
 
 const NORMAL_CLOSE = 1000;
 const TOO_MANY = 1008;
+const CUT_FRAME_CHARS = 16 * 1024 * 1024;
 /** The least wall time between an announced close and the close. */
 const LEAST_NOTICE_MS = 1000;
 
@@ -147,8 +148,13 @@ export class VenueConnection {
   #drop(): void {
     if (!this.#open) return;
     this.#open = false;
-    if (this.socket.drop) this.socket.drop();
-    else this.socket.close(NORMAL_CLOSE, "");
+    if (!this.socket.drop) {
+      this.socket.close(NORMAL_CLOSE, "");
+      return;
+    }
+    // More than the system takes at once: what it took of the frame is all that arrives.
+    this.socket.send(" ".repeat(CUT_FRAME_CHARS));
+    this.socket.drop();
   }
 
   #shutDown(): void {

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test } from "bun:test";
+import { connect as connectTcp } from "node:net";
 import { MINUTE_MS, minuteOf } from "../../../src/core/time.ts";
 import { knownBadFaults, parseBadDay } from "../../../src/feed/sim/bad-day.ts";
 import { DEFAULT_START_MS } from "../../../src/feed/sim/truth.ts";
@@ -152,6 +153,39 @@ describe("a bad day of the simulated exchange", () => {
     const url = rest.tradesUrl?.("BTCUSDT", range) ?? "";
     const page = rest.trades("BTCUSDT", (await get(bench.url, url)).body).slice(0, 51);
     expect(page.map(({ id }) => id)).toEqual(trades.slice(20, 71).map(({ id }) => id));
+  });
+
+  test("cuts a connection in the middle of a frame", async () => {
+    const bench = openVenue(KRAKEN, { badDay: parseBadDay("cut=1") });
+    const [host = "", port = ""] = bench.url.split(":");
+    const received: Buffer[] = [];
+    let ended = false;
+    const socket = connectTcp(Number(port), host);
+    socket.on("data", (bytes) => received.push(Buffer.from(bytes as Buffer)));
+    socket.on("error", () => undefined);
+    socket.on("close", () => {
+      ended = true;
+    });
+    const head = ["GET /v2 HTTP/1.1", `Host: ${bench.url}`, "Upgrade: websocket", "Connection: Upgrade"];
+    socket.write(
+      [...head, "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==", "", ""].join("\r\n"),
+    );
+    await eventually(() => received.length > 0, 5000, "the handshake");
+    await eventually(
+      () => {
+        bench.clock.step(50);
+        return ended;
+      },
+      5000,
+      "the cut",
+    );
+    const frames = Buffer.concat(received).subarray(Buffer.concat(received).indexOf("\r\n\r\n") + 4);
+    // A text frame with a length of 64 bits, of which less has come.
+    const at = frames.lastIndexOf(Buffer.from([0x81, 0x7f]));
+    const wanted = Number(frames.readBigUInt64BE(at + 2));
+    expect(wanted).toBe(16 * 1024 * 1024);
+    expect(frames.length - at - 10).toBeLessThan(wanted);
+    expect(frames.length - at - 10).toBeGreaterThan(0);
   });
 
   test("cuts connections without a word and closes others as the venue announces it", async () => {
