@@ -1,5 +1,5 @@
 import type { FabricCommand } from "../src/role/cli/command.ts";
-import { DATA_FLAG, durationOf, portOf, SYMBOLS_FLAG, speedOf, symbolsOf } from "../src/role/cli/flags.ts";
+import { DATA_FLAG, durationOf, portOf, SYMBOLS_FLAG, speedOf, symbolsOf, VENUE_FLAG } from "../src/role/cli/flags.ts";
 import { list, text, whole } from "../src/role/cli/parse.ts";
 
 const command: FabricCommand = {
@@ -9,6 +9,7 @@ const command: FabricCommand = {
   },
   examples: [
     "fabric up",
+    "fabric up --venue kraken --symbols BTC/USD --data ./kraken",
     "fabric up --port 9000 --symbols BTCUSDT,ETHUSDT --for 5m",
     "fabric up --strategy ./my-strategy.ts --data ./lab",
   ],
@@ -16,6 +17,7 @@ const command: FabricCommand = {
     data: DATA_FLAG,
     host: { type: "string", valueHint: "HOST", default: "127.0.0.1", description: "address the dashboard listens on" },
     port: { type: "string", valueHint: "PORT", default: "8080", description: "port of the dashboard" },
+    venue: VENUE_FLAG,
     symbols: SYMBOLS_FLAG,
     speed: { type: "string", valueHint: "N", description: "market ms per real ms (60 in a new folder)" },
     seed: { type: "string", valueHint: "N", description: "which simulated market (1 in a new folder)" },
@@ -32,6 +34,7 @@ const command: FabricCommand = {
       data: text(values, "data"),
       host: text(values, "host") ?? "127.0.0.1",
       port: portOf(values) ?? 8080,
+      venue: text(values, "venue"),
       symbols: symbolsOf(values),
       speed: speedOf(values),
       seed: whole(values, "seed", 0, 2 ** 32 - 1),

@@ -39,6 +39,8 @@ type UnderWay =
       readonly waiting: Set<string>;
       sentAt: number;
       refused: boolean;
+      /** Refusals of single symbols that named none. */
+      nameless: number;
     }
   | { readonly kind: "probe" | "ping"; readonly id: number; readonly sentAt: number };
 
@@ -208,7 +210,7 @@ export class Session {
       waiting.clear();
       this.#sink.onRefused(left, "it is not among the subscriptions that the venue lists");
     }
-    if (waiting.size === 0) this.#answered();
+    if (waiting.size === underWay.nameless) this.#settle(underWay, "refused");
   }
 
   #onRejected({ symbols, requestId, reason }: VenueFrame & { readonly type: "rejected" }): void {
@@ -229,10 +231,22 @@ export class Session {
     const refused = named.length > 0 ? named : waiting.size === 1 ? [...waiting] : [];
     for (const symbol of refused) waiting.delete(symbol);
     if (refused.length > 0) this.#sink.onRefused(refused, reason);
+    else if (this.#venue.refuses === "symbol") underWay.nameless++;
     if (this.#phase === "ended") return;
-    if (waiting.size === 0) this.#answered();
+    if (waiting.size === underWay.nameless) this.#settle(underWay, reason);
+    else if (this.#venue.refuses === "symbol") return;
     else if (refused.length === 0) this.#again(halves([...waiting]), reason);
-    else if (this.#venue.refuses === "request") this.#again([[...waiting]], reason);
+    else this.#again([[...waiting]], reason);
+  }
+
+  /** All answers are here. Where some refusals named nobody, each symbol that is left is asked for by itself. */
+  #settle({ waiting }: UnderWay & { readonly kind: "subscribe" }, reason: string): void {
+    if (waiting.size === 0) this.#answered();
+    else
+      this.#again(
+        [...waiting].map((symbol) => [symbol]),
+        reason,
+      );
   }
 
   /** Asks for symbols whose request was refused because of others, or for a reason that names none. */
@@ -261,7 +275,14 @@ export class Session {
     if (!this.#isSpaced(now)) return;
     this.#unsent.shift();
     this.#requestsLeft--;
-    this.#underWay = { kind: "subscribe", request, waiting: new Set(request.symbols), sentAt: now, refused: false };
+    this.#underWay = {
+      kind: "subscribe",
+      request,
+      waiting: new Set(request.symbols),
+      sentAt: now,
+      refused: false,
+      nameless: 0,
+    };
     this.#send(request.text, now);
   }
 

@@ -5,7 +5,7 @@ import { DEFAULT_START_MS } from "../../feed/sim/truth.ts";
 import { dataFolder } from "../lifecycle/data-folder.ts";
 import { aborted, stopSignal } from "../lifecycle/stop-signal.ts";
 import { Child } from "./child.ts";
-import { type MarketWish, rememberMarket } from "./market-memory.ts";
+import { type MarketMemory, type MarketWish, rememberMarket } from "./market-memory.ts";
 import { otherUp, takeUpLock } from "./up-lock.ts";
 
 export interface UpOptions extends MarketWish {
@@ -55,12 +55,9 @@ export async function runUp(options: UpOptions): Promise<number> {
 }
 
 /** In the order in which they are stopped: who trades first, who shows last. */
-function childrenOf(
-  options: UpOptions,
-  data: string,
-  market: { seed: number; speed: number; symbols: readonly string[] },
-): Child[] {
+function childrenOf(options: UpOptions, data: string, market: MarketMemory): Child[] {
   const symbols = ["--symbols", market.symbols.join(",")];
+  const venue = ["--venue", market.venue];
   const roles: [string, string[]][] = [];
   for (const strategy of options.strategies) {
     const isFile = strategy.endsWith(".ts");
@@ -71,8 +68,9 @@ function childrenOf(
     roles.push([name, [...words, ...paper, ...symbols]]);
   }
   roles.push(["scanner", ["scanner"]]);
-  roles.push(["market-data", ["market-data", "--feed", "sim", ...symbols]]);
-  roles.push(["sim", ["sim", "--port", "0", "--seed", `${market.seed}`, "--speed", `${market.speed}`, ...symbols]]);
+  roles.push(["market-data", ["market-data", "--feed", "sim", ...venue, ...symbols]]);
+  const seeded = ["--seed", `${market.seed}`, "--speed", `${market.speed}`];
+  roles.push(["sim", ["sim", "--port", "0", ...seeded, ...venue, ...symbols]]);
   roles.push(["bridge", ["bridge", "--host", options.host, "--port", `${options.port}`]]);
   const width = Math.max(...roles.map(([name]) => name.length));
   return roles.map(([name, words]) => {
