@@ -92,7 +92,7 @@ function judgeManifest(
   if (manifest.kind === "none") {
     const remedy = hasWriter
       ? "market-data publishes it with its first candles: look again, and see its state"
-      : "start market-data, which makes the store: fabric market-data --feed binance|sim|replay, or fabric up";
+      : "start market-data, which makes the store: fabric market-data --feed live|sim|replay, or fabric up";
     return [wrong("manifest", "there is no manifest: nothing is published in this folder yet", remedy)];
   }
   const { view, format } = manifest;

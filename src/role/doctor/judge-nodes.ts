@@ -50,7 +50,7 @@ function judgeHolder({ nodes, storeLocked }: Evidence): Finding {
   return wrong(
     "store-holder",
     "nobody holds the store: no market-data node is alive, so no candle is made",
-    "start it: fabric market-data --feed binance|sim|replay, or fabric up",
+    "start it: fabric market-data --feed live|sim|replay, or fabric up",
   );
 }
 
