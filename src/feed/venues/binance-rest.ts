@@ -24,7 +24,7 @@ const SPOT_RULES: readonly VenueRule[] = [
   { rule: "unknown symbol", value: "code -1121", source: "binance-spot-api-docs, errors.md" },
   {
     rule: "requests to the venue",
-    value: "20 a second; none until the next minute where x-mbx-used-weight-1m is above 5000",
+    value: "40 a second; none until the next minute where x-mbx-used-weight-1m is above 5000",
     source: `own, below the limit; the header: ${SPOT}`,
   },
   {
@@ -87,7 +87,8 @@ export function binanceRest(market: BinanceMarket): VenueRestRules {
       : null,
     tradesFrom: "first",
     trades: binanceTrades,
-    requestsPerSecond: 20,
+    // Klines weigh 2 of 6000 a minute (spot), 5 of 2400 (futures); the header stops us before that.
+    requestsPerSecond: spot ? 40 : 20,
     cost: { header: "x-mbx-used-weight-1m", atMost: spot ? 5000 : 2000 },
     pauseMs(status, _body, retryAfterSeconds) {
       if (status === 418) return pauseFor(retryAfterSeconds, BANNED_MS);

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import * as v from "valibot";
 import type { Files } from "../../core/env.ts";
 import { FabricError, messageOf } from "../../core/errors.ts";
+import type { VenueId } from "../../feed/venues/contract.ts";
 import { defaultSymbols } from "../../feed/venues/venues.ts";
 import { sweepTemporaries } from "../lifecycle/temporaries.ts";
 import { venueNamed } from "../venue-named.ts";
@@ -16,7 +17,7 @@ const Memory = v.object({
 });
 
 /** The market that a data folder belongs to: a second `up` continues the same one. */
-export type MarketMemory = v.InferOutput<typeof Memory>;
+export type MarketMemory = v.InferOutput<typeof Memory> & { readonly venue: VenueId };
 
 const MEMORY_FILE = "up.json";
 
@@ -69,7 +70,8 @@ function comparable(value: number | string | readonly string[]): string {
 
 function read(path: string, files: Files): MarketMemory {
   try {
-    return v.parse(Memory, JSON.parse(files.readText(path)));
+    const market = v.parse(Memory, JSON.parse(files.readText(path)));
+    return { ...market, venue: venueNamed(market.venue).id };
   } catch (error) {
     throw new FabricError(
       "config",
