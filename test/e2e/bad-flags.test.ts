@@ -28,7 +28,7 @@ const CASES: readonly (readonly [readonly string[], string])[] = [
   [["query"], "Missing SQL: expected one SELECT"],
   [["query", "select 1", "select 2"], 'Unexpected word "select 2"'],
   [["query", "select 1", "--json", "--csv"], "Take --json or --csv, not both"],
-  [["market-data"], "Missing --feed: expected binance, sim"],
+  [["market-data"], "Missing --venue or --feed: expected a venue, or live, sim"],
   [["runner"], "Missing --strategy: expected sma-cross, rsi-reversion, channel-breakout"],
 
   [["bridge", "--port", "abc"], 'Bad --port "abc": expected a port from 0 to 65535'],
@@ -79,7 +79,7 @@ const CASES: readonly (readonly [readonly string[], string])[] = [
   [["tail", "--endpoint", "foo"], 'Bad --endpoint "foo"'],
   [["bridge", "--telemetry", "ipc://"], 'Bad --telemetry "ipc://"'],
 
-  [["market-data", "--feed", "kraken"], 'Bad --feed "kraken": expected binance, sim or replay'],
+  [["market-data", "--feed", "kraken"], 'Bad --feed "kraken": expected live, sim or replay'],
   [["market-data", "--feed", "replay"], "--feed replay needs at least one --file"],
   [[...BINANCE, "--file", "x"], "--file goes with --feed replay"],
   [[...BINANCE, "--stay"], "--stay goes with --feed replay"],
