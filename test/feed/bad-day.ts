@@ -33,7 +33,7 @@ export interface BadDayOutcome {
   readonly revised: number;
   /** Told as a gap or a partial row. */
   readonly gap: number;
-  /** Still waited for at the end: the node says so itself. */
+  /** Still waited for at the end, or before the node's first row because it could not begin: the node says so itself. */
   readonly behind: number;
   /** Silently wrong: each one in words. */
   readonly wrong: readonly string[];
@@ -147,8 +147,9 @@ function judge(
       );
       const name = `${symbol} ${minuteName(row.openTime)}`;
       if (told === undefined) {
+        const first = candles[0]?.openTime ?? Number.POSITIVE_INFINITY;
         if (isGap) tally.gap++;
-        else if (row.openTime > resolved(symbol)) tally.behind++;
+        else if (row.openTime > resolved(symbol) || row.openTime < first) tally.behind++;
         else wrong.push(`${name} is absent`);
         continue;
       }
