@@ -10,6 +10,7 @@ export class RequestGate {
   readonly #clock: Clock;
   readonly #timers: Timers;
   readonly #spacingMs: number;
+  #speed = 1;
   readonly #waiting: (() => void)[] = [];
   #nextAt = Number.NEGATIVE_INFINITY;
   #pausedUntil = Number.NEGATIVE_INFINITY;
@@ -18,6 +19,11 @@ export class RequestGate {
     this.#spacingMs = 1000 / requestsPerSecond;
     this.#clock = deps.clock;
     this.#timers = deps.timers;
+  }
+
+  /** Exchange ms per wall ms: a simulated venue that is quick takes requests as quickly. */
+  follow(speed: number): void {
+    this.#speed = Math.max(1, speed);
   }
 
   /** From now on silence for this long (wall ms), at most 10 minutes; a longer one that is under way stays. */
@@ -52,7 +58,7 @@ export class RequestGate {
   #wake(now: number): void {
     this.#timers.after(Math.max(0, this.#nextAt - now), () => {
       const at = this.#clock.monotonicMs();
-      this.#nextAt = at + this.#spacingMs;
+      this.#nextAt = at + this.#spacingMs / this.#speed;
       this.#waiting.shift()?.();
       if (this.#waiting.length > 0) this.#wake(at);
     });

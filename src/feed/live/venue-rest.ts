@@ -65,10 +65,13 @@ export class VenueRest {
     const { rest } = this.#venue;
     const reply = await this.#ask(rest.timeUrl, TIMEOUT_MS, true);
     const told = this.#read(reply, rest.timeUrl, rest.time);
-    const speed = Number(header(reply, "x-sim-speed") ?? "1");
+    const declared = Number(header(reply, "x-sim-speed") ?? "1");
+    const speed = declared > 0 && declared < 1e6 ? declared : 1;
+    // Where the venue itself adds up what we cost, its own word bounds us.
+    if (rest.cost !== null) this.#gate.follow(speed);
     return {
       ...told,
-      speed: speed > 0 && speed < 1e6 ? speed : 1,
+      speed,
       environment: header(reply, "x-sim-environment") ?? this.#base.environment,
     };
   }
