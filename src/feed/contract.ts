@@ -23,6 +23,8 @@ export interface FeedSink {
    * liquidation's row, zero quantity): nothing to aggregate, and no hole either.
    */
   onOmitted?(symbol: string, firstId: number, lastId: number, timeMs: number): void;
+  /** The venue told, as a connection began, the symbol's newest trade of before it: trades lost from there on leave a hole in the ids. */
+  onBefore?(symbol: string, lastId: number, timeMs: number): void;
   /** The connection of these symbols told the venue's time by another message than a trade. Trades may trail it a little. */
   onTime?(symbols: readonly string[], eventTimeMs: number): void;
   /**

@@ -173,6 +173,7 @@ export class MarketIngest {
         this.#tally.omitted++;
         this.#tracks.get(symbol)?.aggregator?.omit(firstId, lastId);
       },
+      onBefore: (symbol, lastId, timeMs) => this.#tracks.get(symbol)?.continuesFrom(lastId, timeMs),
       onTime: (symbols, timeMs) => this.#onTime(symbols, timeMs, true),
       onQuiet: (symbols, timeMs) => this.#onTime(symbols, timeMs, false),
       onConnected: (symbols) => this.#onConnected(symbols),

@@ -45,6 +45,8 @@ export class MinuteAggregator {
   #unheardThrough = Number.POSITIVE_INFINITY;
   /** The highest id when the connection was lost: ids above it were heard since. */
   #cutId: number | null;
+  /** The newest trade of before the connection, where the venue told it. */
+  #before: { readonly id: number; readonly minute: number } | null = null;
   /** The highest id seen in minutes closed so far, and its minute. Null where the chain of ids starts anew. */
   #lastId: number | null;
   #lastIdMinute: number;
@@ -99,6 +101,12 @@ export class MinuteAggregator {
     this.#unheardFrom = pending ? Math.min(this.#unheardFrom, from) : from;
     this.#unheardThrough = Number.POSITIVE_INFINITY;
     this.#cutId = this.#runs.highest;
+    this.#before = null;
+  }
+
+  /** The venue told the newest trade of before its connection: whatever comes next on it continues from there. */
+  continuesFrom(id: number, timeMs: number): void {
+    this.#before = { id, minute: minuteOf(timeMs) };
   }
 
   /** The connection carries the symbol: whatever was traded after `timeMs` is heard. `anew`: what was said of it before is void. */
@@ -191,8 +199,23 @@ export class MinuteAggregator {
       this.#lastIdMinute = openTime;
       this.#runs.forgetBefore(this.#lastId);
     }
-    if (!unheard || this.#lastId === null) return;
+    if (!unheard) return;
+    if (this.#lastId === null) {
+      this.#continue(openTime);
+      return;
+    }
     if (!this.#heardAgain() || (this.#cutId !== null && this.#lastId <= this.#cutId)) this.#lastId = null;
+    this.#continue(openTime);
+  }
+
+  /** Of a chain that starts anew the venue may have told the last trade before: one that is lost from then on leaves a hole. */
+  #continue(openTime: number): void {
+    const before = this.#before;
+    if (this.#lastId !== null || before === null || !this.#heardAgain() || openTime < before.minute) return;
+    if (this.#cutId !== null && before.id < this.#cutId) return;
+    this.#lastId = before.id;
+    this.#lastIdMinute = openTime;
+    this.#runs.add(before.id, before.id);
   }
 
   #foldOf(minute: number): MinuteFold {

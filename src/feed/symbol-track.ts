@@ -53,6 +53,8 @@ export class SymbolTrack {
   #last: { readonly openTime: number; readonly close: number; readonly sure: boolean } | null;
   #previousWhole = false;
   #doubt: { from: number; through: number } | null = null;
+  /** Told before `begin`. */
+  #before: { readonly id: number; readonly timeMs: number } | null = null;
 
   /** `recording`, `idsCount`: as of the feed. */
   constructor(symbol: string, head: TrackHead | null, recording: boolean, idsCount = true) {
@@ -82,11 +84,19 @@ export class SymbolTrack {
   begin(minute: number, historyMinutes: number): void {
     const next = this.head === null ? minute - historyMinutes * MINUTE_MS : this.head.lastOpenTime + MINUTE_MS;
     this.aggregator = new MinuteAggregator(this.symbol, next, this.head?.lastTradeId ?? null, this.#idsCount);
+    if (this.#before !== null) this.aggregator.continuesFrom(this.#before.id, this.#before.timeMs);
     this.resolvedThrough = next - MINUTE_MS;
     if (this.head === null) this.historyThrough = minute - MINUTE_MS;
     if (next >= minute) return;
     this.#pushMissing(next, minute - MINUTE_MS, null, false, this.head?.lastTradeId ?? null);
     this.aggregator.skipTo(minute);
+  }
+
+  /** The venue told the newest trade of before its connection: what is lost after that one leaves a hole in the ids. */
+  continuesFrom(id: number, timeMs: number): void {
+    if (!this.#idsCount) return;
+    if (this.aggregator === null) this.#before = { id, timeMs };
+    else this.aggregator.continuesFrom(id, timeMs);
   }
 
   /** Closes every open minute up to this one. */

@@ -60,6 +60,32 @@ const shown = (out: Collected) =>
   out.candles.map((row) => [(row.openTime - START) / MINUTE_MS, row.provenance, row.trades]);
 
 describe("Market ingest", () => {
+  test("what a connection loses before its first trade shows where the venue told the last one before it", async () => {
+    const market = [trade(5, 9000), trade(6, 20_000), trade(7, 70_000), trade(8, 80_000), trade(9, 150_000)];
+    const lossy = await scene(market);
+    lossy.connect(START + 10_000);
+    lossy.feed.sink?.onBefore?.(BTC, 5, START + 9000);
+    // 6 and 7 are lost, and the connection answers all the while.
+    await lossy.give(trade(8, 80_000));
+    await lossy.give(trade(9, 150_000));
+    await lossy.quiet(200_000);
+    await lossy.time.moveTo(START + 230_000);
+    expect(shown(lossy.out)).toEqual([
+      [0, "backfilled", 2],
+      [1, "backfilled", 2],
+      [2, "complete", 1],
+    ]);
+    const silent = await scene(market);
+    silent.connect(START + 10_000);
+    silent.feed.sink?.onBefore?.(BTC, 5, START + 9000);
+    await silent.quiet(121_000);
+    // 6 to 8 are lost: the quiet minute was none, and is corrected.
+    await silent.give(trade(9, 150_000));
+    await silent.quiet(200_000);
+    await silent.time.moveTo(START + 230_000);
+    expect(silent.out.revised.map((row) => [(row.openTime - START) / MINUTE_MS, row.trades])).toEqual([[1, 2]]);
+  });
+
   test("a minute without its beginning waits for the venue, newer ones wait behind it, and each comes once", async () => {
     const market = [trade(1, 1000), trade(2, 61_000), trade(3, 121_000)];
     const { out, feed, time, connect, give, quiet } = await scene(market, { backfillWaitMs: 300_000 });

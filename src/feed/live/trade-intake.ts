@@ -45,6 +45,8 @@ export class TradeIntake {
   take(frame: TradesFrame, repeats: Set<string> | null): boolean {
     let isRead = true;
     this.#deps.counters["history.total"] += frame.history.length;
+    // Oldest first: what stays told is each symbol's newest.
+    for (const trade of frame.history) this.#tellBefore(trade);
     for (const trade of frame.trades) {
       if (repeats?.delete(trade.symbol) === true) {
         if (!this.#takeRepeat(trade)) isRead = false;
@@ -89,10 +91,19 @@ export class TradeIntake {
     this.#deps.counters["history.total"]++;
     const ear = this.#ears.get(trade.symbol);
     if (ear === undefined) return true;
-    if (ear.lastId !== null && trade.id !== null && trade.id <= ear.lastId) return true;
-    ear.lastId ??= trade.id;
-    this.#deps.onDoubt(trade.symbol, "the first row after a subscription may be of before it", false);
-    return false;
+    const isKnown = ear.lastId !== null && trade.id !== null && trade.id <= ear.lastId;
+    if (!isKnown) {
+      ear.lastId ??= trade.id;
+      this.#deps.onDoubt(trade.symbol, "the first row after a subscription may be of before it", false);
+    }
+    // Behind the doubt, which starts the chain of ids anew.
+    this.#tellBefore(trade);
+    return isKnown;
+  }
+
+  #tellBefore(trade: VenueTrade): void {
+    if (!this.#ears.has(trade.symbol) || trade.id === null || this.#isImplausible(trade.timeMs)) return;
+    this.#sink.onBefore?.(trade.symbol, trade.lastId ?? trade.id, trade.timeMs);
   }
 
   #omit(frame: TradesFrame): boolean {
