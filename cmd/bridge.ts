@@ -1,4 +1,5 @@
 import type { FabricCommand } from "../src/role/cli/command.ts";
+import { EXPOSURE_FLAGS, exposureOf, TOKEN_FLAG } from "../src/role/cli/exposure-flags.ts";
 import { DATA_FLAG, endpointsOf, NAME_FLAG, portOf } from "../src/role/cli/flags.ts";
 import { text } from "../src/role/cli/parse.ts";
 
@@ -7,10 +8,22 @@ const command: FabricCommand = {
     name: "bridge",
     description: "The dashboard and its read-only API. It can change nothing outside its own memory.",
   },
-  examples: ["fabric bridge", "fabric bridge --port 9000 --telemetry tcp://10.0.0.5:7001"],
+  examples: [
+    "fabric bridge",
+    "fabric bridge --port 9000 --telemetry tcp://10.0.0.5:7001",
+    "fabric bridge --host 0.0.0.0 --token-file bridge.token",
+    "fabric bridge --token-file bridge.token --allow-host fabric.example.com     (behind a proxy with TLS)",
+  ],
   args: {
     port: { type: "string", valueHint: "PORT", default: "8080", description: "port to listen on; 0 takes a free one" },
-    host: { type: "string", valueHint: "HOST", default: "127.0.0.1", description: "address to listen on" },
+    host: {
+      type: "string",
+      valueHint: "HOST",
+      default: "127.0.0.1",
+      description: "address to listen on; one that other machines reach needs a token, or --insecure",
+    },
+    ...TOKEN_FLAG,
+    ...EXPOSURE_FLAGS,
     data: DATA_FLAG,
     name: NAME_FLAG,
     telemetry: {
@@ -19,11 +32,12 @@ const command: FabricCommand = {
       description: "a node's endpoint elsewhere (those of the data folder are found); may be given several times",
     },
   },
-  repeatable: ["telemetry"],
+  repeatable: ["telemetry", "allow-host"],
+  secret: ["token"],
   async run(values) {
     const options = {
       port: portOf(values) ?? 8080,
-      host: text(values, "host") ?? "127.0.0.1",
+      ...exposureOf(values, TOKEN_FLAG),
       data: text(values, "data"),
       name: text(values, "name"),
       telemetry: endpointsOf(values, "telemetry"),

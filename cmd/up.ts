@@ -1,4 +1,5 @@
 import type { FabricCommand } from "../src/role/cli/command.ts";
+import { EXPOSURE_FLAGS, exposureOf } from "../src/role/cli/exposure-flags.ts";
 import { DATA_FLAG, durationOf, portOf, SYMBOLS_FLAG, speedOf, symbolsOf, VENUE_FLAG } from "../src/role/cli/flags.ts";
 import { list, text, whole } from "../src/role/cli/parse.ts";
 
@@ -12,10 +13,17 @@ const command: FabricCommand = {
     "fabric up --venue kraken --symbols BTC/USD --data ./kraken",
     "fabric up --port 9000 --symbols BTCUSDT,ETHUSDT --for 5m",
     "fabric up --strategy ./my-strategy.ts --data ./lab",
+    "fabric up --host 0.0.0.0 --token-file bridge.token",
   ],
   args: {
     data: DATA_FLAG,
-    host: { type: "string", valueHint: "HOST", default: "127.0.0.1", description: "address the dashboard listens on" },
+    host: {
+      type: "string",
+      valueHint: "HOST",
+      default: "127.0.0.1",
+      description: "address the dashboard listens on; one that other machines reach needs --token-file, or --insecure",
+    },
+    ...EXPOSURE_FLAGS,
     port: { type: "string", valueHint: "PORT", default: "8080", description: "port of the dashboard" },
     venue: VENUE_FLAG,
     symbols: SYMBOLS_FLAG,
@@ -28,11 +36,11 @@ const command: FabricCommand = {
     },
     for: { type: "string", valueHint: "TIME", description: "end by itself after 30s, 5m, 1h …" },
   },
-  repeatable: ["strategy"],
+  repeatable: ["strategy", "allow-host"],
   async run(values) {
     const options = {
       data: text(values, "data"),
-      host: text(values, "host") ?? "127.0.0.1",
+      ...exposureOf(values, EXPOSURE_FLAGS),
       port: portOf(values) ?? 8080,
       venue: text(values, "venue"),
       symbols: symbolsOf(values),

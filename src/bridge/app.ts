@@ -5,7 +5,7 @@ import { FabricError, messageOf } from "../core/errors.ts";
 import { isSymbol } from "../core/symbol.ts";
 import { CandleDesk } from "./candle-desk.ts";
 import { type CandleReader, type DashboardAssets, MAX_CANDLES, type TelemetryView } from "./contract.ts";
-import { hostCheck, LOOPBACK_HOSTS, securityHeaders } from "./security.ts";
+import { Gate, LOCAL_GATE } from "./gate.ts";
 
 export interface AppDeps {
   readonly telemetry: TelemetryView;
@@ -15,8 +15,8 @@ export interface AppDeps {
   readonly log: Log;
   readonly assets: DashboardAssets;
   readonly version: string;
-  /** Names the Host header may carry, without port; the loopback names unless given. */
-  readonly allowedHosts?: readonly string[];
+  /** Who is let in; without one, this machine alone. */
+  readonly gate?: Gate;
 }
 
 const DEFAULT_CANDLES = 500;
@@ -30,8 +30,7 @@ export function createApp(deps: AppDeps): Hono {
   const desk = new CandleDesk(deps.candles, deps.timers);
   const startedMs = deps.clock.monotonicMs();
 
-  app.use(securityHeaders());
-  app.use(hostCheck(deps.allowedHosts ?? LOOPBACK_HOSTS));
+  (deps.gate ?? new Gate(LOCAL_GATE, deps)).guard(app);
   app.get("/healthz", (c) => {
     noStore(c);
     return c.json({ status: "ok", version: deps.version, uptimeMs: Math.round(deps.clock.monotonicMs() - startedMs) });

@@ -6,49 +6,45 @@ export const LOOPBACK_HOSTS: readonly string[] = ["localhost", "127.0.0.1", "[::
 /** In a list of allowed hosts: any IP address. A page that rebinds its DNS name comes with that name, never with an address. */
 export const ANY_ADDRESS = "any IP address";
 
-const CONTENT_SECURITY_POLICY = [
-  "default-src 'none'",
+const POLICY = "content-security-policy";
+/** The Content-Security-Policy of the dashboard and of every answer that names no other. */
+const DASHBOARD_POLICY = contentPolicy(
   "script-src 'self'",
-  "style-src 'self'",
   "connect-src 'self'",
-  "img-src 'self' data:",
   "font-src 'self'",
-  "base-uri 'none'",
   "form-action 'none'",
-  "frame-ancestors 'none'",
-].join("; ");
+);
+/** That of a page with a form and without a script: it can only post to its own bridge. */
+export const FORM_POLICY: string = contentPolicy("form-action 'self'");
+
+function contentPolicy(...more: readonly string[]): string {
+  const all = ["default-src 'none'", "style-src 'self'", "img-src 'self' data:", "base-uri 'none'"];
+  return [...all, "frame-ancestors 'none'", ...more].join("; ");
+}
 
 /** Sets what every answer carries: no inline script, no sniffing, no framing, no referrer, nothing for other origins. */
 export function securityHeaders(): MiddlewareHandler {
   return async (c, next) => {
     await next();
-    c.header("content-security-policy", CONTENT_SECURITY_POLICY);
+    if (!c.res.headers.has(POLICY)) c.header(POLICY, DASHBOARD_POLICY);
     c.header("x-content-type-options", "nosniff");
     c.header("x-frame-options", "DENY");
-    c.header("referrer-policy", "no-referrer");
+    // Not "no-referrer": with that a browser posts the login form with "Origin: null", which is nobody.
+    c.header("referrer-policy", "same-origin");
     c.header("cross-origin-resource-policy", "same-origin");
     c.header("cross-origin-opener-policy", "same-origin");
   };
 }
 
-/** Refuses a Host header whose name is not in `allowed` (names, ANY_ADDRESS; ports do not matter) with 403. */
-export function hostCheck(allowed: readonly string[]): MiddlewareHandler {
-  const names = new Set(allowed.filter((name) => name !== ANY_ADDRESS).map((name) => name.toLowerCase()));
-  const byAddress = allowed.includes(ANY_ADDRESS);
-  return async (c, next) => {
-    const name = hostName(c.req.header("host") ?? new URL(c.req.url).host);
-    if (!names.has(name) && !(byAddress && isAddress(name))) {
-      const found = name.slice(0, 100);
-      return c.json(
-        { error: `This bridge does not answer to the host name "${found}"; it answers to ${allowed.join(", ")}` },
-        403,
-      );
-    }
-    return next();
-  };
+/** Whether a Host header's name is in `allowed` (names without port, ANY_ADDRESS). */
+export function isAllowedHost(host: string, allowed: readonly string[]): boolean {
+  const name = hostName(host);
+  if (name === ANY_ADDRESS.toLowerCase()) return false;
+  return allowed.includes(name) || (allowed.includes(ANY_ADDRESS) && isAddress(name));
 }
 
-function hostName(host: string): string {
+/** The name in a Host header, in lower case, without its port. */
+export function hostName(host: string): string {
   return host.toLowerCase().replace(/:\d+$/, "");
 }
 

@@ -135,7 +135,8 @@ export interface ServeOptions {
   readonly host: string;
   /** 0 asks for a free port. */
   readonly port: number;
-  fetch(request: Request): Response | Promise<Response>;
+  /** `peer`: the client's address, null where the server cannot tell. A request's URL is whole: one without a host is answered 400. */
+  fetch(request: Request, peer: string | null): Response | Promise<Response>;
   /** Where given, an upgrade request whose URL it accepts (returns handlers for) becomes a WebSocket; others go to `fetch`. */
   upgrade?(request: Request): ServerSocketHandlers | null;
 }

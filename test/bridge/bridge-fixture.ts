@@ -2,6 +2,7 @@ import type { Hono } from "hono";
 import { platform } from "#platform";
 import { createApp } from "../../src/bridge/app.ts";
 import type { CandleReader, DashboardAssets } from "../../src/bridge/contract.ts";
+import type { Gate } from "../../src/bridge/gate.ts";
 import { HUB_TIMES, type HubLimits, type HubTimes } from "../../src/bridge/sse-hub.ts";
 import { TelemetryHub } from "../../src/bridge/telemetry-hub.ts";
 import type { StoreLimits } from "../../src/bridge/telemetry-store.ts";
@@ -79,6 +80,7 @@ export interface FixtureOptions {
   readonly storeLimits?: StoreLimits;
   readonly hubLimits?: HubLimits;
   readonly hubTimes?: Partial<HubTimes>;
+  readonly gate?: Gate;
 }
 
 /** A hub and its app, on real time unless given another. */
@@ -104,12 +106,13 @@ export function bridgeFixture(options: FixtureOptions = {}): Fixture {
     log,
     assets: options.assets ?? NO_ASSETS,
     version: "0.1.0",
+    ...(options.gate ? { gate: options.gate } : {}),
   });
   return { hub, app, log };
 }
 
 /** Listens on a free port of 127.0.0.1. */
 export function listen(app: Hono, port = 0): Server & { readonly url: string } {
-  const server = platform.serve({ host: "127.0.0.1", port, fetch: (request) => app.fetch(request) });
+  const server = platform.serve({ host: "127.0.0.1", port, fetch: (request, peer) => app.fetch(request, { peer }) });
   return { host: server.host, port: server.port, stop: () => server.stop(), url: `http://127.0.0.1:${server.port}` };
 }

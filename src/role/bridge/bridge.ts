@@ -1,11 +1,12 @@
 import { platform } from "#platform";
 import { zmqBackend } from "#zmq-backend";
 import { createApp } from "../../bridge/app.ts";
-import { ANY_ADDRESS, LOOPBACK_HOSTS } from "../../bridge/security.ts";
+import type { AppBindings } from "../../bridge/peer.ts";
 import { TelemetryHub } from "../../bridge/telemetry-hub.ts";
 import { ZmqSubscriber } from "../../bus/zmq-subscriber.ts";
 import { TOPICS } from "../../core/topic.ts";
 import { openStoreReader } from "../../store/reader.ts";
+import type { Exposure } from "../cli/exposure-flags.ts";
 import { dataFolder } from "../lifecycle/data-folder.ts";
 import { runNode } from "../lifecycle/node.ts";
 import { ownName } from "../lifecycle/own-name.ts";
@@ -13,10 +14,10 @@ import { aborted } from "../lifecycle/stop-signal.ts";
 import { VERSION } from "../version.ts";
 import { dashboardFiles } from "./dashboard-files.ts";
 import { Discovery } from "./discovery.ts";
+import { openGate, tokenOf } from "./open-gate.ts";
 
-export interface BridgeOptions {
+export interface BridgeOptions extends Exposure {
   readonly port: number;
-  readonly host: string;
   readonly data: string | undefined;
   readonly name: string | undefined;
   /** Endpoints of nodes elsewhere. */
@@ -25,6 +26,7 @@ export interface BridgeOptions {
 
 /** The bridge role: hears every node of the folder and shows it over HTTP. It opens no journal and writes to no store. */
 export async function runBridge(options: BridgeOptions): Promise<number | undefined> {
+  const token = tokenOf(options);
   const folder = dataFolder(options.data);
   return runNode(
     { role: "bridge", name: ownName(options.name ?? "bridge", "bridge"), folder, publish: [] },
@@ -33,6 +35,7 @@ export async function runBridge(options: BridgeOptions): Promise<number | undefi
       const hub = new TelemetryHub({ ...platform, log, epoch: platform.random.uuid(), version: VERSION });
       const reader = openStoreReader({ folder: folder.path }, platform);
       const assets = dashboardFiles();
+      const gate = openGate(options, token, options.port, log);
       const app = createApp({
         ...platform,
         log,
@@ -40,9 +43,13 @@ export async function runBridge(options: BridgeOptions): Promise<number | undefi
         candles: reader,
         assets,
         version: VERSION,
-        allowedHosts: allowedHosts(options.host),
+        gate,
       });
-      const server = platform.serve({ host: options.host, port: options.port, fetch: (request) => app.fetch(request) });
+      const server = platform.serve({
+        host: options.host,
+        port: options.port,
+        fetch: (request, peer) => app.fetch(request, { peer } satisfies AppBindings),
+      });
       const subscriber = await ZmqSubscriber.open(
         {
           endpoints: { connect: [...options.telemetry] },
@@ -64,9 +71,10 @@ export async function runBridge(options: BridgeOptions): Promise<number | undefi
             reason: null,
             dataAgeMs: ready.dataAgeMs,
             mode: null,
-            details: { port: server.port, ready: ready.ready, nodes: discovery.count },
+            details: { port: server.port, ready: ready.ready, nodes: discovery.count, login: token !== null },
             values: {
               ...hub.counters(),
+              ...gate.counters(),
               "socket.received.total": received,
               "socket.dropped.total": dropped,
               "socket.malformed.total": malformed + empty + oversize,
@@ -77,16 +85,10 @@ export async function runBridge(options: BridgeOptions): Promise<number | undefi
       });
       await aborted(node.stop);
       discovery.close();
+      gate.close();
       hub.close();
       await Promise.all([server.stop(), subscriber.close(), reader.close()]);
       return 0;
     },
   );
-}
-
-/** Listening beyond loopback was asked for by name: then that name may stand in the Host header, too. */
-function allowedHosts(host: string): readonly string[] {
-  if (host === "0.0.0.0" || host === "::") return [...LOOPBACK_HOSTS, ANY_ADDRESS];
-  const name = host.includes(":") ? `[${host}]` : host;
-  return LOOPBACK_HOSTS.includes(name) ? LOOPBACK_HOSTS : [...LOOPBACK_HOSTS, name];
 }

@@ -18,6 +18,8 @@ export interface FabricCommand {
   readonly typedOnly?: readonly string[];
   /** Keys of the configuration that are no flags: what must be written down first, and names of secrets' files. */
   readonly configuredOnly?: readonly string[];
+  /** Flags whose value is never shown. */
+  readonly secret?: readonly string[];
   /** Runs to the end; its number is the exit code (0 where there is none). Errors carry theirs. */
   run(values: Values): Promise<number | undefined>;
 }

@@ -108,7 +108,8 @@ function set(
       ? typeof value !== "boolean"
       : !texts.every(isText) || (Array.isArray(value) && !repeatable)
   ) {
-    throw new FabricError("config", `Bad ${source}: expected ${kind}, found ${JSON.stringify(value)}`);
+    const found = command.secret?.includes(flag) ? "something else" : JSON.stringify(value);
+    throw new FabricError("config", `Bad ${source}: expected ${kind}, found ${found}`);
   }
   const taken = typeof value === "boolean" ? value : repeatable ? texts.map(String) : String(value);
   found.set(flag, { value: taken, source });

@@ -13,7 +13,9 @@ export async function showConfig(
     return Object.entries(command.args).flatMap(([flag, def]) => {
       if (def.type === "positional") return [];
       const { value, source } = configured.get(flag) ?? { value: def.default ?? null, source: "default" };
-      return [{ command: command.meta.name, flag, value: Array.isArray(value) ? value.join(",") : value, source }];
+      const shown = Array.isArray(value) ? value.join(",") : value;
+      const isSecret = command.secret?.includes(flag) === true && configured.has(flag);
+      return [{ command: command.meta.name, flag, value: isSecret ? "(not shown)" : shown, source }];
     });
   });
   if (options.json) printJson(rows);

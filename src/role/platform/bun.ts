@@ -1,5 +1,6 @@
 import { fileURLToPath, pathToFileURL } from "node:url";
 import type { Serve, ServerSocket, ServerSocketHandlers } from "../../core/env.ts";
+import { badRequest } from "./bad-request.ts";
 import { systemClock, systemRandom, systemTimers } from "./clock.ts";
 import type { Platform } from "./contract.ts";
 import { systemFiles } from "./files.ts";
@@ -13,7 +14,10 @@ interface SocketData {
 }
 
 const MAX_REQUEST_BYTES = 64 * 1024;
-/** A connection on which nothing moves is dropped after this; SSE heartbeats come every 5 s, so only the dead are. */
+/**
+ * A connection on which nothing moves is dropped after this; SSE heartbeats come every 5 s, so only the dead are. Bun itself drops one
+ * whose first head is not whole after 10 s, and takes at most 16 KiB and 200 headers of it (431).
+ */
 const IDLE_SECONDS = 30;
 /** A client whose unsent bytes pass this is closed by the runtime, whatever the handler does. */
 const MAX_SOCKET_BACKLOG_BYTES = 64 * 1024 * 1024;
@@ -29,9 +33,11 @@ const serve: Serve = (options) => {
       reusePort: false,
       maxRequestBodySize: MAX_REQUEST_BYTES,
       fetch(request, server) {
+        const bad = badRequest(request);
+        if (bad) return bad;
         const handlers = wantsUpgrade(request) ? options.upgrade?.(request) : null;
         if (handlers && server.upgrade(request, { data: { handlers, socket: null } })) return undefined;
-        return options.fetch(request);
+        return options.fetch(request, server.requestIP(request)?.address ?? null);
       },
       websocket: {
         idleTimeout: 0,

@@ -1,6 +1,7 @@
 import { fileURLToPath, pathToFileURL } from "node:url";
 import type { Serve, ServerSocket } from "../../core/env.ts";
 import { FabricError, messageOf } from "../../core/errors.ts";
+import { badRequest } from "./bad-request.ts";
 import { systemClock, systemRandom, systemTimers } from "./clock.ts";
 import type { Platform } from "./contract.ts";
 import { systemFiles } from "./files.ts";
@@ -23,7 +24,10 @@ declare const Deno: {
       onListen: () => void;
       onError: (error: unknown) => Response;
     },
-    handler: (request: Request) => Response | Promise<Response>,
+    handler: (
+      request: Request,
+      info: { readonly remoteAddr: { readonly hostname?: string } },
+    ) => Response | Promise<Response>,
   ): DenoServer;
   createHttpClient(options: { poolMaxIdlePerHost: number; http2: boolean }): unknown;
   upgradeWebSocket(request: Request, options: { idleTimeout: number }): { socket: WebSocket; response: Response };
@@ -37,9 +41,11 @@ const singleUse = Deno.createHttpClient({ poolMaxIdlePerHost: 0, http2: false })
 
 const serve: Serve = (options) => {
   const abort = new AbortController();
-  const handle = (request: Request): Response | Promise<Response> => {
+  const handle = (request: Request, peer: string | null): Response | Promise<Response> => {
+    const bad = badRequest(request);
+    if (bad) return bad;
     const handlers = request.headers.get("upgrade")?.toLowerCase() === "websocket" ? options.upgrade?.(request) : null;
-    if (!handlers) return options.fetch(request);
+    if (!handlers) return options.fetch(request, peer);
     const { socket, response } = Deno.upgradeWebSocket(request, { idleTimeout: 0 });
     const server: ServerSocket = {
       send(text) {
@@ -65,7 +71,7 @@ const serve: Serve = (options) => {
         onListen: () => undefined,
         onError: onServeError,
       },
-      handle,
+      (request, { remoteAddr }) => handle(request, remoteAddr.hostname ?? null),
     );
   } catch (error) {
     throw listenFailure(options.host, options.port, error);

@@ -2,15 +2,16 @@ import { basename, resolve } from "node:path";
 import { platform } from "#platform";
 import { resumeSimState } from "../../feed/sim/sim-state.ts";
 import { DEFAULT_START_MS } from "../../feed/sim/truth.ts";
+import { tokenOf } from "../bridge/open-gate.ts";
+import type { Exposure } from "../cli/exposure-flags.ts";
 import { dataFolder } from "../lifecycle/data-folder.ts";
 import { aborted, stopSignal } from "../lifecycle/stop-signal.ts";
 import { Child } from "./child.ts";
 import { type MarketMemory, type MarketWish, rememberMarket } from "./market-memory.ts";
 import { otherUp, takeUpLock } from "./up-lock.ts";
 
-export interface UpOptions extends MarketWish {
+export interface UpOptions extends MarketWish, Exposure {
   readonly data: string | undefined;
-  readonly host: string;
   readonly port: number;
   /** Built-in names or paths of .ts files; a runner each, named for its strategy. */
   readonly strategies: readonly string[];
@@ -26,6 +27,7 @@ const STOP_WITHIN_MS = 4500;
  * orderly stop, a child's own where it cannot work (usage, refused, config).
  */
 export async function runUp(options: UpOptions): Promise<number> {
+  tokenOf(options);
   const folder = dataFolder(options.data);
   using lock = takeUpLock(folder);
   const port = await freePort(options.host, options.port);
@@ -71,7 +73,7 @@ function childrenOf(options: UpOptions, data: string, market: MarketMemory): Chi
   roles.push(["market-data", ["market-data", "--feed", "sim", ...venue, ...symbols]]);
   const seeded = ["--seed", `${market.seed}`, "--speed", `${market.speed}`];
   roles.push(["sim", ["sim", "--port", "0", ...seeded, ...venue, ...symbols]]);
-  roles.push(["bridge", ["bridge", "--host", options.host, "--port", `${options.port}`]]);
+  roles.push(["bridge", ["bridge", "--host", options.host, "--port", `${options.port}`, ...exposureWords(options)]]);
   const width = Math.max(...roles.map(([name]) => name.length));
   return roles.map(([name, words]) => {
     const command = [...platform.selfCommand(), ...words, "--data", data];
@@ -81,6 +83,16 @@ function childrenOf(options: UpOptions, data: string, market: MarketMemory): Chi
       say: (line) => say(name.padEnd(width), line),
     });
   });
+}
+
+/** The flags that give the bridge what `up` was given. */
+function exposureWords({ tokenFile, insecure, allowHosts, cors }: Exposure): string[] {
+  return [
+    ...(tokenFile === null ? [] : ["--token-file", resolve(tokenFile)]),
+    ...(insecure ? ["--insecure"] : []),
+    ...allowHosts.flatMap((name) => ["--allow-host", name]),
+    ...(cors === null ? [] : ["--cors", cors]),
+  ];
 }
 
 /** One after the other, all within the bound; what is left then is killed. */

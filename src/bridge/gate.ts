@@ -1,0 +1,181 @@
+import type { Context, Hono, Next } from "hono";
+import type { Clock, Timers } from "../core/env.ts";
+import type { Access, Attempt } from "./access.ts";
+import { LOGIN_PATHS, LoginPages, loginRedirect } from "./login.ts";
+import { foreignOrigin } from "./origin.ts";
+import { isLoopback, networkOf, peerOf } from "./peer.ts";
+import { faultOf } from "./request-limits.ts";
+import { isAllowedHost, LOOPBACK_HOSTS, securityHeaders } from "./security.ts";
+import { type BucketLimits, TokenBuckets } from "./token-buckets.ts";
+
+export interface GateOptions {
+  /** Names the Host header may carry, without port; ANY_ADDRESS for every IP address. */
+  readonly hosts: readonly string[];
+  /** Further names: those of proxies before the bridge. */
+  readonly proxies: readonly string[];
+  /** The one foreign origin whose pages may read; null for none. */
+  readonly cors: string | null;
+  /** Null: whoever reaches the bridge may read. */
+  readonly access: Access | null;
+  /** Cookies do not know ports: two bridges of one host need two names. */
+  readonly cookie: string;
+  readonly requestLimits?: BucketLimits;
+}
+
+/** A bridge that only this machine reaches. */
+export const LOCAL_GATE: GateOptions = {
+  hosts: LOOPBACK_HOSTS,
+  proxies: [],
+  cors: null,
+  access: null,
+  cookie: "fabric-session",
+};
+
+/** Requests of one address. Loopback has no such limit: a proxy there stands for many people. */
+export const REQUESTS_PER_ADDRESS: BucketLimits = { perSecond: 50, burst: 200, keys: 10_000 };
+
+/**
+ * What every request passes before any route: limits, the names the bridge answers to, where the asking page is from, and the
+ * token. Whatever is refused is answered in one sentence and counted.
+ */
+export class Gate {
+  readonly #options: GateOptions;
+  readonly #hosts: readonly string[];
+  readonly #buckets: TokenBuckets;
+  readonly #pages: LoginPages | null;
+  readonly #counts = { requests: 0, limited: 0, oversize: 0, foreign: 0, unauthorized: 0 };
+
+  constructor(options: GateOptions, deps: { readonly clock: Clock; readonly timers: Timers }) {
+    this.#options = options;
+    this.#hosts = [...options.hosts, ...options.proxies].map((name) => hostOption(name));
+    this.#buckets = new TokenBuckets(options.requestLimits ?? REQUESTS_PER_ADDRESS, deps.clock);
+    this.#pages = options.access && new LoginPages(options.access, options.cookie, deps.timers);
+  }
+
+  /** Stands before every route of the app, and adds the login's where there is a token. */
+  guard(app: Hono): void {
+    app.use(securityHeaders());
+    app.use((c, next) => this.#pass(c, next));
+    this.#pages?.mount(app);
+  }
+
+  counters(): Readonly<Record<string, number>> {
+    return {
+      "bridge.requests.total": this.#counts.requests,
+      "bridge.requests.limited.total": this.#counts.limited,
+      "bridge.requests.oversize.total": this.#counts.oversize,
+      "bridge.requests.foreign.total": this.#counts.foreign,
+      "bridge.requests.unauthorized.total": this.#counts.unauthorized,
+      ...this.#options.access?.counters(),
+    };
+  }
+
+  close(): void {
+    this.#options.access?.close();
+  }
+
+  async #pass(c: Context, next: Next): Promise<Response | undefined> {
+    this.#counts.requests++;
+    const refusal = this.#overLimit(c) ?? this.#foreign(c);
+    if (refusal) return refusal;
+    const { cors } = this.#options;
+    if (cors !== null) {
+      c.header("vary", "Origin");
+      if (c.req.header("origin") === cors) c.header("access-control-allow-origin", cors);
+      if (c.req.method === "OPTIONS" && c.req.header("origin") === cors) return preflight(c);
+    }
+    const denial = this.#denied(c);
+    if (denial) return denial;
+    await next();
+    return undefined;
+  }
+
+  #overLimit(c: Context): Response | null {
+    const peer = peerOf(c);
+    const waitSeconds = peer === null || isLoopback(peer) ? 0 : this.#buckets.take(networkOf(peer));
+    if (waitSeconds > 0) {
+      this.#counts.limited++;
+      return tooMany(c, waitSeconds, "Too many requests from this address");
+    }
+    const fault = faultOf(c.req.raw);
+    if (!fault) return null;
+    this.#counts.oversize++;
+    return c.json({ error: fault.error }, fault.status);
+  }
+
+  #foreign(c: Context): Response | null {
+    const host = c.req.header("host") ?? new URL(c.req.url).host;
+    const error = this.#foreignReason(c, host);
+    if (error === null) return null;
+    this.#counts.foreign++;
+    return c.json({ error }, 403);
+  }
+
+  #foreignReason(c: Context, host: string): string | null {
+    if (!isAllowedHost(host, this.#hosts)) {
+      const known = this.#hosts.join(", ");
+      return `This bridge does not answer to the host name "${host.slice(0, 100)}"; it answers to ${known}`;
+    }
+    const header = (name: string) => c.req.header(name) ?? null;
+    const from = {
+      method: c.req.method,
+      path: c.req.path,
+      host,
+      origin: header("origin"),
+      site: header("sec-fetch-site"),
+      mode: header("sec-fetch-mode"),
+      dest: header("sec-fetch-dest"),
+    };
+    const reason = foreignOrigin(from, this.#options);
+    return reason === null ? null : `This bridge answers its own pages alone, and ${reason}`;
+  }
+
+  #denied(c: Context): Response | null {
+    const { access } = this.#options;
+    if (!access || c.req.path === "/healthz") return null;
+    const shown = c.req.header("authorization");
+    if (shown !== undefined) {
+      const token = /^Bearer +(\S+)$/i.exec(shown)?.[1];
+      const attempt: Attempt = token === undefined ? { outcome: "wrong" } : access.attempt(token, peerOf(c));
+      if (attempt.outcome === "right") return null;
+      if (attempt.outcome === "wait") return tooMany(c, attempt.seconds, "Too many wrong tokens from this address");
+      return this.#unauthorized(c, "expected its token, found another");
+    }
+    const ended = this.#pages?.session(c) ?? null;
+    if (ended) {
+      // Streams end with their session.
+      if (c.req.path.endsWith("/stream"))
+        c.req.raw = new Request(c.req.raw, { signal: AbortSignal.any([c.req.raw.signal, ended]) });
+      return null;
+    }
+    if (LOGIN_PATHS.has(c.req.path)) return null;
+    const isPage = c.req.method === "GET" && c.req.header("accept")?.includes("text/html") === true;
+    if (!isPage) return this.#unauthorized(c, "expected its token (Authorization: Bearer TOKEN), or a login at /login");
+    this.#counts.unauthorized++;
+    return loginRedirect(c);
+  }
+
+  #unauthorized(c: Context, why: string): Response {
+    this.#counts.unauthorized++;
+    c.header("www-authenticate", 'Bearer realm="fabric"');
+    c.header("cache-control", "no-store");
+    return c.json({ error: `This bridge has a token: ${why}` }, 401);
+  }
+}
+
+function hostOption(name: string): string {
+  return name.includes(" ") ? name : name.toLowerCase();
+}
+
+function tooMany(c: Context, waitSeconds: number, what: string): Response {
+  c.header("retry-after", `${waitSeconds}`);
+  c.header("cache-control", "no-store");
+  return c.json({ error: `${what}: try again in ${waitSeconds} s` }, 429);
+}
+
+function preflight(c: Context): Response {
+  c.header("access-control-allow-methods", "GET, HEAD");
+  c.header("access-control-allow-headers", "authorization, last-event-id");
+  c.header("access-control-max-age", "600");
+  return c.body(null, 204);
+}
