@@ -5,7 +5,7 @@ import { LOGIN_PATHS, LoginPages, loginRedirect } from "./login.ts";
 import { foreignOrigin } from "./origin.ts";
 import { isLoopback, networkOf, peerOf } from "./peer.ts";
 import { faultOf } from "./request-limits.ts";
-import { isAllowedHost, LOOPBACK_HOSTS, securityHeaders } from "./security.ts";
+import { ANY_ADDRESS, isAllowedHost, LOOPBACK_HOSTS, securityHeaders } from "./security.ts";
 import { type BucketLimits, TokenBuckets } from "./token-buckets.ts";
 
 export interface GateOptions {
@@ -46,8 +46,9 @@ export class Gate {
   readonly #counts = { requests: 0, limited: 0, oversize: 0, foreign: 0, unauthorized: 0 };
 
   constructor(options: GateOptions, deps: { readonly clock: Clock; readonly timers: Timers }) {
-    this.#options = options;
-    this.#hosts = [...options.hosts, ...options.proxies].map((name) => hostOption(name));
+    const proxies = options.proxies.map((name) => name.toLowerCase());
+    this.#options = { ...options, proxies };
+    this.#hosts = [...options.hosts.map((name) => (name === ANY_ADDRESS ? name : name.toLowerCase())), ...proxies];
     this.#buckets = new TokenBuckets(options.requestLimits ?? REQUESTS_PER_ADDRESS, deps.clock);
     this.#pages = options.access && new LoginPages(options.access, options.cookie, deps.timers);
   }
@@ -161,10 +162,6 @@ export class Gate {
     c.header("cache-control", "no-store");
     return c.json({ error: `This bridge has a token: ${why}` }, 401);
   }
-}
-
-function hostOption(name: string): string {
-  return name.includes(" ") ? name : name.toLowerCase();
 }
 
 function tooMany(c: Context, waitSeconds: number, what: string): Response {

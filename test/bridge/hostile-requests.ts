@@ -1,0 +1,97 @@
+import { request } from "./raw-http.ts";
+
+const HOST = "Host: 127.0.0.1\r\n";
+const post = (more: string, body = "") => `POST /login HTTP/1.1\r\n${HOST}${more}\r\n${body}`;
+const many = (count: number) => Array.from({ length: count }, (_, i) => `X-${i}: 1\r\n`).join("");
+
+/** Requests that no browser sends: what it is, its bytes, and the statuses that may answer it (null: dropped without a word). */
+export const HOSTILE: readonly (readonly [string, string | Uint8Array, readonly (number | null)[]])[] = [
+  ["binary garbage", Uint8Array.from({ length: 4096 }, (_, i) => (i * 7919) % 256), [400, null]],
+  ["a TLS hello", Uint8Array.from([0x16, 3, 1, 0, 200, 1, 0, 0, 196, 3, 3]), [400, null]],
+  ["an HTTP/2 preface", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", [400, 505, null]],
+  ["words", "hello bridge\r\n\r\n", [400, 505, null]],
+  ["a version that does not exist", `GET / HTTP/9.9\r\n${HOST}\r\n`, [400, 505, null]],
+  ["bare line feeds", "GET / HTTP/1.1\nHost: 127.0.0.1\n\n", [400, 505, null]],
+  ["no Host", "GET /api/telemetry/snapshot HTTP/1.1\r\n\r\n", [400, null]],
+  ["HTTP/1.0 without Host, its path shifted", "GET /api/api/telemetry/snapshot HTTP/1.0\r\n\r\n", [400, 401, 404]],
+  ["a Host that is no host", request("GET / HTTP/1.1", ["Host: http://[zz"]), [400, 403]],
+  ["a Host with a path", request("GET / HTTP/1.1", ["Host: 127.0.0.1/../x"]), [400, 403]],
+  ["a foreign Host", request("GET / HTTP/1.1", ["Host: evil.example"]), [403]],
+  ["a foreign Host behind ours", `GET / HTTP/1.1\r\nHost: evil.example\r\n${HOST}\r\n`, [400, 403]],
+  [
+    "the absolute form of another host",
+    request("GET http://evil.example/api/telemetry/snapshot HTTP/1.1"),
+    [400, 401, 403],
+  ],
+  [
+    "the absolute form with a foreign Host",
+    request("GET http://127.0.0.1/readyz HTTP/1.1", ["Host: evil.example"]),
+    [403],
+  ],
+  ["a path out of the folder", request("GET /assets/../../../../etc/passwd HTTP/1.1"), [400, 401, 404]],
+  [
+    "an encoded path out of the folder",
+    request("GET /assets/%2e%2e%2f%2e%2e%2fetc%2fpasswd HTTP/1.1"),
+    [400, 401, 404],
+  ],
+  ["a doubly encoded one", request("GET /assets/%252e%252e%252fetc HTTP/1.1"), [400, 401, 404]],
+  ["backslashes", request("GET /assets/..\\..\\etc\\passwd HTTP/1.1"), [400, 401, 404]],
+  ["a NUL in the path", `GET /assets/app.js\0.png HTTP/1.1\r\n${HOST}\r\n`, [400, 404, 505, null]],
+  ["an encoded NUL", request("GET /assets/app.js%00.png HTTP/1.1"), [400, 401, 404]],
+  ["broken percent signs", request("GET /assets/%zz%f%ff%c0%ae HTTP/1.1"), [400, 401, 404]],
+  ["an encoded name of an open path", request("GET /%68ealthz/../api/telemetry/snapshot HTTP/1.1"), [400, 401, 404]],
+  ["an open path with a slash too many", request("GET //healthz HTTP/1.1"), [401, 404]],
+  ["an open path with an encoded end", request("GET /healthz%2f..%2fapi/telemetry/snapshot HTTP/1.1"), [400, 401, 404]],
+  ["a URL of 10 KB", request(`GET /${"a".repeat(10_000)} HTTP/1.1`), [414]],
+  ["a URL of 100 KB", request(`GET /${"a".repeat(100_000)} HTTP/1.1`), [400, 414, 431, null]],
+  [
+    "a header of 15,500 characters",
+    request("GET /healthz HTTP/1.1", ["Host: 127.0.0.1", `X: ${"a".repeat(15_500)}`]),
+    [200],
+  ],
+  ["a header of 20 KB", request("GET / HTTP/1.1", ["Host: 127.0.0.1", `X: ${"a".repeat(20_000)}`]), [431]],
+  [
+    "a header of 10 MB",
+    request("GET / HTTP/1.1", ["Host: 127.0.0.1", `X: ${"a".repeat(10_000_000)}`]),
+    [400, 431, null],
+  ],
+  ["150 headers", `GET / HTTP/1.1\r\n${HOST}${many(150)}\r\n`, [400, 431]],
+  ["10,000 headers", `GET / HTTP/1.1\r\n${HOST}${many(10_000)}\r\n`, [400, 431, null]],
+  ["a NUL in a header", request("GET / HTTP/1.1", ["Host: 127.0.0.1", "X: a\0b"]), [400, null]],
+  ["a folded header", `GET / HTTP/1.1\r\n${HOST}X: a\r\n b\r\n\r\n`, [400, 401, null]],
+  ["a space before a colon", "GET / HTTP/1.1\r\nHost : 127.0.0.1\r\n\r\n", [400, null]],
+  ["a GET with a body", `GET / HTTP/1.1\r\n${HOST}Content-Length: 5\r\n\r\nhello`, [413]],
+  ["a chunked GET", `GET / HTTP/1.1\r\n${HOST}Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n`, [413]],
+  ["a login of 100 MB by its length", post("Content-Length: 99999999\r\n", "token=x"), [413]],
+  ["a login in chunks", post("Transfer-Encoding: chunked\r\n", "5\r\ntoken\r\n0\r\n\r\n"), [411]],
+  [
+    "an endless login in chunks",
+    post("Transfer-Encoding: chunked\r\n", `20000\r\n${"a".repeat(0x20000)}\r\n`),
+    [411, 413, null],
+  ],
+  ["a login with two lengths", post("Content-Length: 5\r\nContent-Length: 6\r\n", "token"), [400, null]],
+  [
+    "a login with length and chunks",
+    post("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", "0\r\n\r\n"),
+    [400, null],
+  ],
+  ["a login with a negative length", post("Content-Length: -5\r\n", "token"), [400, null]],
+  ["a login with broken chunks", post("Transfer-Encoding: chunked\r\n", "zz\r\nhello\r\n"), [400, 411, null]],
+  ["a method of its own", request("BREW / HTTP/1.1"), [400, 401, 405, null]],
+  ["a method in lower case", request("get / HTTP/1.1"), [400, 401, 405, null]],
+  ["CONNECT", request("CONNECT evil.example:443 HTTP/1.1"), [400, 401, 405]],
+  ["OPTIONS *", request("OPTIONS * HTTP/1.1"), [400, 401, 405, null]],
+  ["TRACE", request("TRACE / HTTP/1.1"), [401, 405]],
+  ["OPTIONS", request("OPTIONS / HTTP/1.1"), [401, 405]],
+  [
+    "a WebSocket",
+    request("GET /readyz HTTP/1.1", [
+      "Host: 127.0.0.1",
+      "Upgrade: websocket",
+      "Sec-WebSocket-Version: 13",
+      "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==",
+    ]),
+    [400, 401],
+  ],
+  ["a whole request with garbage behind it", `GET /healthz HTTP/1.1\r\n${HOST}\r\n\x00\x01GARBAGE\r\n\r\n`, [200]],
+];
