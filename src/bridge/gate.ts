@@ -3,7 +3,7 @@ import type { Clock, Timers } from "../core/env.ts";
 import type { Access, Attempt } from "./access.ts";
 import { LOGIN_PATHS, LoginPages, loginRedirect } from "./login.ts";
 import { foreignOrigin } from "./origin.ts";
-import { isLoopback, networkOf, peerOf } from "./peer.ts";
+import { clientOf, isLoopback, networkOf } from "./peer.ts";
 import { faultOf } from "./request-limits.ts";
 import { ANY_ADDRESS, isAllowedHost, LOOPBACK_HOSTS, securityHeaders } from "./security.ts";
 import { type BucketLimits, TokenBuckets } from "./token-buckets.ts";
@@ -31,7 +31,7 @@ export const LOCAL_GATE: GateOptions = {
   cookie: "fabric-session",
 };
 
-/** Requests of one address. Loopback has no such limit: a proxy there stands for many people. */
+/** Requests of one address. Loopback has no such limit: a program of this machine can burn its cores without us. */
 export const REQUESTS_PER_ADDRESS: BucketLimits = { perSecond: 50, burst: 200, keys: 10_000 };
 
 /**
@@ -50,7 +50,7 @@ export class Gate {
     this.#options = { ...options, proxies };
     this.#hosts = [...options.hosts.map((name) => (name === ANY_ADDRESS ? name : name.toLowerCase())), ...proxies];
     this.#buckets = new TokenBuckets(options.requestLimits ?? REQUESTS_PER_ADDRESS, deps.clock);
-    this.#pages = options.access && new LoginPages(options.access, options.cookie, deps.timers);
+    this.#pages = options.access && new LoginPages(options.access, options.cookie, deps.timers, (c) => this.#client(c));
   }
 
   /** Stands before every route of the app, and adds the login's where there is a token. */
@@ -91,9 +91,13 @@ export class Gate {
     return undefined;
   }
 
+  #client(c: Context): string | null {
+    return clientOf(c, this.#options.proxies.length > 0);
+  }
+
   #overLimit(c: Context): Response | null {
-    const peer = peerOf(c);
-    const waitSeconds = peer === null || isLoopback(peer) ? 0 : this.#buckets.take(networkOf(peer));
+    const client = this.#client(c);
+    const waitSeconds = client === null || isLoopback(client) ? 0 : this.#buckets.take(networkOf(client));
     if (waitSeconds > 0) {
       this.#counts.limited++;
       return tooMany(c, waitSeconds, "Too many requests from this address");
@@ -137,7 +141,7 @@ export class Gate {
     const shown = c.req.header("authorization");
     if (shown !== undefined) {
       const token = /^Bearer +(\S+)$/i.exec(shown)?.[1];
-      const attempt: Attempt = token === undefined ? { outcome: "wrong" } : access.attempt(token, peerOf(c));
+      const attempt: Attempt = token === undefined ? { outcome: "wrong" } : access.attempt(token, this.#client(c));
       if (attempt.outcome === "right") return null;
       if (attempt.outcome === "wait") return tooMany(c, attempt.seconds, "Too many wrong tokens from this address");
       return this.#unauthorized(c, "expected its token, found another");

@@ -2,7 +2,6 @@ import type { Context, Hono } from "hono";
 import { getCookie, setCookie } from "hono/cookie";
 import type { Timers } from "../core/env.ts";
 import type { Access } from "./access.ts";
-import { peerOf } from "./peer.ts";
 import { FORM_POLICY } from "./security.ts";
 import { SESSION_LIMITS } from "./sessions.ts";
 
@@ -28,10 +27,12 @@ export class LoginPages {
   readonly #access: Access;
   readonly #cookie: string;
   readonly #timers: Timers;
+  readonly #client: (c: Context) => string | null;
 
-  constructor(access: Access, cookie: string, timers: Timers) {
+  constructor(access: Access, cookie: string, timers: Timers, client: (c: Context) => string | null) {
     this.#access = access;
     this.#timers = timers;
+    this.#client = client;
     this.#cookie = cookie;
   }
 
@@ -58,7 +59,7 @@ export class LoginPages {
     if (body === null) return c.json({ error: `Expected the whole login within ${BODY_WITHIN_MS / 1000} s` }, 408);
     const token = new URLSearchParams(body).get("token") ?? "";
     if (token === "") return loginPage(c, 400, "Type the bridge's token.");
-    const attempt = this.#access.attempt(token, peerOf(c));
+    const attempt = this.#access.attempt(token, this.#client(c));
     if (attempt.outcome === "wait") {
       c.header("retry-after", `${attempt.seconds}`);
       return loginPage(c, 429, `Too many wrong tokens: try again in ${attempt.seconds} s.`);

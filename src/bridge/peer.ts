@@ -6,8 +6,15 @@ export interface AppBindings {
   readonly peer: string | null;
 }
 
-export function peerOf(c: Context): string | null {
-  return (c.env as Partial<AppBindings> | undefined)?.peer ?? null;
+/**
+ * The client's address, for limits and the log; null where unknown. Where a proxy stands before the bridge (`behindProxy`) and the
+ * request comes from this machine, it is the address that the proxy saw: the last of X-Forwarded-For, which it appends.
+ */
+export function clientOf(c: Context, behindProxy: boolean): string | null {
+  const peer = (c.env as Partial<AppBindings> | undefined)?.peer ?? null;
+  if (!behindProxy || peer === null || !isLoopback(peer)) return peer;
+  const seen = c.req.header("x-forwarded-for")?.split(",").at(-1)?.trim() ?? "";
+  return /^[0-9a-fA-F.:]{2,45}$/.test(seen) ? seen : peer;
 }
 
 /** Whether an address is this machine's own: a program of its user, or a proxy that stands for many clients. */

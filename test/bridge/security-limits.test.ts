@@ -5,7 +5,7 @@ import { isLoopback, networkOf } from "../../src/bridge/peer.ts";
 import { MAX_HEADER_CHARS, MAX_HEADERS, MAX_URL_CHARS } from "../../src/bridge/request-limits.ts";
 import { TokenBuckets } from "../../src/bridge/token-buckets.ts";
 import { ManualTime } from "./bridge-fixture.ts";
-import { guarded } from "./security-support.ts";
+import { guarded, TOKEN } from "./security-support.ts";
 
 const OPEN = { token: null } as const;
 
@@ -25,10 +25,30 @@ describe("Requests of one address", () => {
     expect(gate.counters()["bridge.requests.limited.total"]).toBe(11);
   });
 
-  test("are not bounded on this machine: a proxy there stands for many people", async () => {
+  test("are not bounded for this machine's own programs", async () => {
     const { ask } = guarded(OPEN);
     for (const peer of ["127.0.0.1", "::1", "::ffff:127.0.0.1"])
       for (let i = 0; i < 300; i++) expect((await ask("/healthz", {}, peer)).status).toBe(200);
+  });
+
+  test("behind a proxy on this machine count for the address that the proxy saw, and what a client claims before it does not", async () => {
+    const { ask, logIn, gate } = guarded({ proxies: ["fabric.example.com"] });
+    const seen = (address: string) => ({ headers: { "x-forwarded-for": `10.9.9.9, ${address}` } });
+    for (let i = 0; i < REQUESTS_PER_ADDRESS.burst; i++) await ask("/healthz", seen("10.0.0.1"));
+    expect((await ask("/healthz", seen("10.0.0.1"))).status).toBe(429);
+    expect((await ask("/healthz", seen("10.0.0.2"))).status).toBe(200);
+    expect((await ask("/healthz", seen("not an address"))).status).toBe(200);
+    expect((await ask("/healthz", seen("10.0.0.1"), "10.0.0.3")).status).toBe(200);
+    for (let i = 0; i < 20; i++) await logIn(`a-wrong-token-number-${i}`, "127.0.0.1", seen("10.1.0.1").headers);
+    expect((await logIn(TOKEN, "127.0.0.1", seen("10.1.0.1").headers)).status).toBe(429);
+    expect((await logIn(TOKEN, "127.0.0.1", seen("10.1.0.2").headers)).status).toBe(303);
+    expect(gate.counters()["bridge.logins.failed.total"]).toBe(10);
+  });
+
+  test("are not told apart by X-Forwarded-For where no proxy is named", async () => {
+    const { ask } = guarded(OPEN);
+    const headers = { "x-forwarded-for": "10.0.0.1" };
+    for (let i = 0; i < 300; i++) expect((await ask("/healthz", { headers })).status).toBe(200);
   });
 
   test("are counted for a bounded number of addresses: the one unused for longest is forgotten", () => {
