@@ -1,4 +1,4 @@
-import type { Context, Hono, Next } from "hono";
+import type { Context, Hono, MiddlewareHandler, Next } from "hono";
 import type { Clock, Timers } from "../core/env.ts";
 import type { Access, Attempt } from "./access.ts";
 import { LOGIN_PATHS, LoginPages, loginRedirect } from "./login.ts";
@@ -56,6 +56,7 @@ export class Gate {
   /** Stands before every route of the app, and adds the login's where there is a token. */
   guard(app: Hono): void {
     app.use(securityHeaders());
+    if (this.#options.cors !== null) app.use(corsHeaders(this.#options.cors));
     app.use((c, next) => this.#pass(c, next));
     this.#pages?.mount(app);
   }
@@ -80,11 +81,7 @@ export class Gate {
     const refusal = this.#overLimit(c) ?? this.#foreign(c);
     if (refusal) return refusal;
     const { cors } = this.#options;
-    if (cors !== null) {
-      c.header("vary", "Origin");
-      if (c.req.header("origin") === cors) c.header("access-control-allow-origin", cors);
-      if (c.req.method === "OPTIONS" && c.req.header("origin") === cors) return preflight(c);
-    }
+    if (cors !== null && c.req.method === "OPTIONS" && c.req.header("origin") === cors) return preflight(c);
     const denial = this.#denied(c);
     if (denial) return denial;
     await next();
@@ -166,6 +163,15 @@ export class Gate {
     c.header("cache-control", "no-store");
     return c.json({ error: `This bridge has a token: ${why}` }, 401);
   }
+}
+
+/** Lets pages of that origin read every answer, refusals too. No cookie: a page elsewhere sends the token in a header. */
+function corsHeaders(origin: string): MiddlewareHandler {
+  return async (c, next) => {
+    await next();
+    c.header("vary", "Origin", { append: true });
+    if (c.req.header("origin") === origin) c.header("access-control-allow-origin", origin);
+  };
 }
 
 function tooMany(c: Context, waitSeconds: number, what: string): Response {

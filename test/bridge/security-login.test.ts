@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
 import { FAILURES_IN_ALL, FAILURES_PER_ADDRESS } from "../../src/bridge/access.ts";
 import { MAX_LOGIN_BYTES } from "../../src/bridge/login.ts";
 import { SESSION_LIMITS } from "../../src/bridge/sessions.ts";
@@ -52,6 +53,61 @@ describe("With a token", () => {
       expect((await ask("/readyz", { headers: { authorization: shown } })).status).toBe(401);
     });
   }
+
+  test("whatever path, method and headers a stranger thinks of, it is never answered with what is behind it", async () => {
+    const { ask, hub } = guarded();
+    hub.ingest("telemetry.health.md", healthText({ seq: 1 }));
+    const part = fc.constantFrom(
+      "/",
+      "healthz",
+      "login",
+      "login.css",
+      "logout",
+      "api",
+      "readyz",
+      "telemetry/snapshot",
+      "%2e%2e",
+      "..",
+      "//",
+      "%2f",
+      "?",
+      "#",
+      ";",
+      "%00",
+      "\\",
+      "A",
+    );
+    const header = fc.constantFrom(
+      "authorization",
+      "cookie",
+      "x-original-url",
+      "x-rewrite-url",
+      "x-forwarded-for",
+      "x-http-method-override",
+      "accept",
+    );
+    const value = fc.oneof(
+      fc.constantFrom(`Bearer ${TOKEN.slice(1)}`, "Bearer", "fabric-session=", "/healthz", "127.0.0.1", "text/html"),
+      fc.string({ unit: fc.constantFrom(..."aZ09 =;,/%") }),
+    );
+    const method = fc.constantFrom("GET", "HEAD", "POST", "PUT", "OPTIONS");
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(part, { maxLength: 6 }),
+        method,
+        fc.dictionary(header, value),
+        async (parts, asked, headers) => {
+          const reply = await ask(`/${parts.join("")}`, { method: asked, headers }, "10.0.0.1");
+          const text = await reply.text();
+          expect(text).not.toContain("market-data");
+          if (reply.status === 200 && asked !== "HEAD")
+            expect(text).toMatch(/^\{"status":"ok"|Log in to fabric|^:root/);
+          else if (asked !== "HEAD") expect([303, 401, 403, 405, 411, 413, 429]).toContain(reply.status);
+        },
+      ),
+      { numRuns: 190 },
+    );
+  });
 
   test("in the URL it is worth nothing: addresses end up in logs and histories", async () => {
     const { ask } = guarded();

@@ -22,7 +22,7 @@ beforeAll(() => {
 });
 
 afterAll(async () => {
-  bridge.hub.close();
+  await bridge.hub.close();
   await server.stop();
 });
 

@@ -44,7 +44,7 @@ beforeAll(async () => {
 afterAll(async () => {
   clearInterval(beat);
   await browser?.close();
-  bridge.hub.close();
+  await bridge.hub.close();
   await server.stop();
 });
 
