@@ -58,6 +58,14 @@ describe("Requests of one address", () => {
     expect(buckets.keys).toBe(3);
   });
 
+  test("that rest for an hour have no more than their burst", () => {
+    const time = new ManualTime();
+    const buckets = new TokenBuckets({ perSecond: 5, burst: 3, keys: 10 }, time);
+    buckets.take("x");
+    time.advance(3_600_000);
+    expect([1, 2, 3, 4].map(() => buckets.take("x"))).toEqual([0, 0, 0, 1]);
+  });
+
   test("never pass faster than the bucket fills, whatever the times", () => {
     fc.assert(
       fc.property(fc.array(fc.nat(500), { maxLength: 200 }), fc.integer({ min: 1, max: 20 }), (gaps, burst) => {
