@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import { isSymbol } from "../core/symbol.ts";
-import type { HealthBody, LogsBody, MetricsBody, PositionsBody, ScanBody } from "../core/wire.ts";
+import type { HealthBody, IndicatorsBody, LogsBody, MetricsBody, PositionsBody, ScanBody } from "../core/wire.ts";
 
 /**
  * Telemetry bodies as the bridge lets them in: every list and text has a bound, and fields the wire does not know are left
@@ -9,7 +9,11 @@ import type { HealthBody, LogsBody, MetricsBody, PositionsBody, ScanBody } from 
 const MAX_RAILS = 5000;
 const MAX_VALUES = 2000;
 const MAX_POSITIONS = 5000;
-const MAX_ORDERS = 50;
+const MAX_NEWEST = 50;
+const MAX_INSTRUMENTS = 500;
+const MAX_INDICATOR_SYMBOLS = 64;
+const MAX_INDICATOR_SERIES = 8;
+const MAX_INDICATOR_ROWS = 120;
 const MAX_SCAN_ROWS = 5000;
 const MAX_LOG_ENTRIES = 5000;
 
@@ -27,6 +31,7 @@ const time = v.pipe(v.number(), v.safeInteger());
 
 const role = v.picklist(["market-data", "runner", "scanner", "bridge", "sim"]);
 const mode = v.picklist(["paper", "live"]);
+const side = v.picklist(["buy", "sell"]);
 
 const envelope = { v: number, node: name, epoch: name, seq: count, sentAt: number };
 
@@ -88,10 +93,54 @@ const ORDER_SCHEMA = v.object({
   runner: name,
   symbol,
   openTime: time,
-  side: v.picklist(["buy", "sell"]),
+  side,
   quantity: decimal,
   price: v.nullable(decimal),
   status: name,
+});
+
+const FILL_SCHEMA = v.object({
+  clientOrderId: v.nullable(name),
+  symbol,
+  side,
+  quantity: decimal,
+  price: decimal,
+  fee: decimal,
+  feeAsset: v.nullable(name),
+  openTime: time,
+  at: v.nullable(time),
+});
+
+const DECISION_SCHEMA = v.object({
+  clientOrderId: name,
+  symbol,
+  openTime: time,
+  at: time,
+  side,
+  quantity: decimal,
+  reason: v.nullable(text),
+  outcome: name,
+  outcomeReason: v.nullable(text),
+  refusal: v.nullable(name),
+});
+
+const PROFIT_SCHEMA = v.object({
+  day: v.nullable(time),
+  today: v.nullable(decimal),
+  total: v.nullable(decimal),
+  byQuote: v.pipe(
+    v.array(v.object({ quote: name, today: v.nullable(decimal), total: decimal })),
+    v.maxLength(MAX_POSITIONS),
+  ),
+});
+
+const decimals = v.nullable(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(18)));
+
+const INSTRUMENT_SCHEMA = v.object({
+  symbol,
+  priceDecimals: decimals,
+  quantityDecimals: decimals,
+  source: v.picklist(["venue", "observed"]),
 });
 
 export const POSITIONS_SCHEMA = v.object({
@@ -99,8 +148,32 @@ export const POSITIONS_SCHEMA = v.object({
   mode,
   strategy: text,
   positions: v.pipe(v.array(POSITION_SCHEMA), v.maxLength(MAX_POSITIONS)),
-  orders: v.pipe(v.array(ORDER_SCHEMA), v.maxLength(MAX_ORDERS)),
+  orders: v.pipe(v.array(ORDER_SCHEMA), v.maxLength(MAX_NEWEST)),
+  fills: v.exactOptional(v.pipe(v.array(FILL_SCHEMA), v.maxLength(MAX_NEWEST))),
+  decisions: v.exactOptional(v.pipe(v.array(DECISION_SCHEMA), v.maxLength(MAX_NEWEST))),
+  pnl: v.exactOptional(PROFIT_SCHEMA),
+  instruments: v.exactOptional(v.pipe(v.array(INSTRUMENT_SCHEMA), v.maxLength(MAX_INSTRUMENTS))),
 }) satisfies v.GenericSchema<unknown, PositionsBody>;
+
+const INDICATOR_TABLE_SCHEMA = v.pipe(
+  v.object({
+    symbol,
+    names: v.pipe(v.array(name), v.maxLength(MAX_INDICATOR_SERIES)),
+    rows: v.pipe(
+      v.array(v.pipe(v.array(figure), v.maxLength(1 + MAX_INDICATOR_SERIES))),
+      v.maxLength(MAX_INDICATOR_ROWS),
+    ),
+  }),
+  v.check(({ names, rows }) => rows.every((row) => row.length === names.length + 1), "a row does not fit its names"),
+);
+
+export const INDICATORS_SCHEMA = v.object({
+  ...envelope,
+  strategy: text,
+  timeframe: name,
+  symbols: v.pipe(v.array(INDICATOR_TABLE_SCHEMA), v.maxLength(MAX_INDICATOR_SYMBOLS)),
+  omitted: count,
+}) satisfies v.GenericSchema<unknown, IndicatorsBody>;
 
 export const SCAN_SCHEMA = v.object({
   ...envelope,

@@ -3,6 +3,7 @@ import type {
   CandleBody,
   Envelope,
   HealthBody,
+  IndicatorsBody,
   LogEntry,
   MetricsBody,
   NodeRole,
@@ -23,7 +24,7 @@ export const MAX_CANDLES = 5000;
  * SSE event types that carry an id `<epoch>-<seq>` and one wire body plus the `Stamp`. One more, `bridge` (the bridge's own state,
  * first on every connection and with each heartbeat), has no id, so that ids stay without holes.
  */
-export const TELEMETRY_TYPES = ["metrics", "positions", "health", "logs", "candle", "scan"] as const;
+export const TELEMETRY_TYPES = ["metrics", "positions", "health", "logs", "candle", "scan", "indicators"] as const;
 
 /** What the bridge adds to a body: where it came from and when it was heard. */
 export interface Stamp {
@@ -36,6 +37,7 @@ export type MetricsEvent = MetricsBody & Stamp;
 export type PositionsEvent = PositionsBody & Stamp;
 export type HealthEvent = HealthBody & Stamp;
 export type ScanEvent = ScanBody & Stamp;
+export type IndicatorsEvent = IndicatorsBody & Stamp;
 export type CandleEvent = CandleBody & Stamp;
 
 /** A log entry with its place in the node's log as this bridge heard it: 1, 2, 3 … */
@@ -70,6 +72,7 @@ export type TelemetryEvent =
   | { readonly type: "positions"; readonly data: PositionsEvent }
   | { readonly type: "health"; readonly data: HealthEvent }
   | { readonly type: "scan"; readonly data: ScanEvent }
+  | { readonly type: "indicators"; readonly data: IndicatorsEvent }
   | { readonly type: "candle"; readonly data: CandleEvent }
   | { readonly type: "logs"; readonly data: LogsEvent };
 
@@ -86,6 +89,8 @@ export interface NodeView {
   readonly metrics: Aged<MetricsEvent> | null;
   readonly positions: Aged<PositionsEvent> | null;
   readonly scan: Aged<ScanEvent> | null;
+  /** Stale when the node is: unchanged indicators are sent seldom. */
+  readonly indicators: Aged<IndicatorsEvent> | null;
   readonly logs: Aged<LogsEvent> | null;
 }
 

@@ -2,6 +2,7 @@ import { candleTopic, TOPICS } from "../core/topic.ts";
 import {
   type CandleBody,
   type HealthBody,
+  type IndicatorsBody,
   type LogsBody,
   type MetricsBody,
   type PositionsBody,
@@ -11,6 +12,7 @@ import {
 } from "../core/wire.ts";
 import {
   HEALTH_SCHEMA,
+  INDICATORS_SCHEMA,
   LOGS_SCHEMA,
   METRICS_SCHEMA,
   POSITIONS_SCHEMA,
@@ -28,6 +30,7 @@ export type ParsedMessage =
   | { readonly type: "positions"; readonly body: PositionsBody }
   | { readonly type: "scan"; readonly body: ScanBody }
   | { readonly type: "logs"; readonly body: LogsBody }
+  | { readonly type: "indicators"; readonly body: IndicatorsBody }
   | { readonly type: "candle"; readonly body: CandleBody };
 
 /** Malformed: on a topic of ours, and unusable. Foreign: a topic the bridge does not show. */
@@ -55,6 +58,8 @@ export function parseMessage(topic: string, text: string): ParsedMessage | Unusa
       return typed(type, parseBody(POSITIONS_SCHEMA, envelope));
     case "scan":
       return typed(type, parseBody(SCAN_SCHEMA, envelope));
+    case "indicators":
+      return typed(type, parseBody(INDICATORS_SCHEMA, envelope));
     case "logs":
       return typed(type, parseBody(LOGS_SCHEMA, envelope));
   }
@@ -65,7 +70,7 @@ type TelemetryType = Exclude<ParsedMessage["type"], "candle">;
 function telemetryType(topic: string): TelemetryType | null {
   if (topic === TOPICS.metrics) return "metrics";
   if (topic === TOPICS.positions) return "positions";
-  for (const type of ["health", "logs", "scan"] as const) if (topic.startsWith(TOPICS[type])) return type;
+  for (const type of ["health", "logs", "scan", "indicators"] as const) if (topic.startsWith(TOPICS[type])) return type;
   return null;
 }
 

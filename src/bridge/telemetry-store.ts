@@ -3,6 +3,7 @@ import {
   type Aged,
   type CandleEvent,
   type HealthEvent,
+  type IndicatorsEvent,
   type LogsEvent,
   type MetricsEvent,
   type NodeView,
@@ -133,7 +134,8 @@ export class TelemetryStore {
     if (name === undefined) return;
     this.#nodes.delete(name);
     this.#droppedNodes++;
-    for (const type of ["health", "metrics", "positions", "scan", "logs"] as const) forgotten.push(keyOf(type, name));
+    for (const type of ["health", "metrics", "positions", "scan", "indicators", "logs"] as const)
+      forgotten.push(keyOf(type, name));
   }
 
   #keep(
@@ -155,6 +157,9 @@ export class TelemetryStore {
       case "scan":
         node.scan = { ...message.body, ...stamp };
         return { type: "scan", data: node.scan };
+      case "indicators":
+        node.indicators = { ...message.body, ...stamp };
+        return { type: "indicators", data: node.indicators };
       case "logs": {
         const entries = node.log.merge(message.body.epoch, message.body.entries);
         node.logs = { ...message.body, ...stamp, entries };
@@ -195,6 +200,7 @@ class NodeRecord {
   metrics: MetricsEvent | null = null;
   positions: PositionsEvent | null = null;
   scan: ScanEvent | null = null;
+  indicators: IndicatorsEvent | null = null;
   logs: LogsEvent | null = null;
   readonly log: LogRing;
   readonly #places = new Map<string, TopicPlace>();
@@ -231,6 +237,11 @@ function viewOf(node: string, record: NodeRecord, now: number): NodeView {
     metrics: aged(record.metrics, now),
     positions: aged(record.positions, now),
     scan: aged(record.scan, now),
+    indicators: record.indicators && {
+      ...record.indicators,
+      ageMs: now - record.indicators.receivedAt,
+      stale: ageMs > STALE_AFTER_MS,
+    },
     logs: record.logs ? aged({ ...record.logs, entries: record.log.entries }, now) : null,
   };
 }

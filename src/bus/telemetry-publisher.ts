@@ -1,7 +1,7 @@
 import type { Clock, Log, Timer, Timers } from "../core/env.ts";
 import { messageOf } from "../core/errors.ts";
 import { TOPICS } from "../core/topic.ts";
-import type { HealthBody, MetricsBody, PositionsBody, ScanBody } from "../core/wire.ts";
+import type { HealthBody, IndicatorsBody, MetricsBody, PositionsBody, ScanBody } from "../core/wire.ts";
 import type { LogRing } from "./log-ring.ts";
 import type { BodyFields } from "./message-publisher.ts";
 import { RateLimitedLog } from "./rate-limited-log.ts";
@@ -12,7 +12,14 @@ export interface TelemetrySuppliers {
   metrics(): BodyFields<MetricsBody>;
   positions?(): BodyFields<PositionsBody>;
   scan?(): BodyFields<ScanBody>;
+  readonly indicators?: IndicatorSupplier;
   readonly logs: LogRing;
+}
+
+/** Tables that change seldom and are large: sent where `version` differs from the last one sent, and now and then all the same. */
+export interface IndicatorSupplier {
+  version(): number;
+  snapshot(): BodyFields<IndicatorsBody>;
 }
 
 /** Ms between snapshots, each 1 or more. */
@@ -21,6 +28,8 @@ export interface TelemetryPeriods {
   readonly metricsMs: number;
   readonly positionsMs: number;
   readonly scanMs: number;
+  /** Indicators are looked at so often, and published where something is new or nothing was for ten looks. */
+  readonly indicatorsMs: number;
   /** Logs are published only where something is new. */
   readonly logsMs: number;
 }
@@ -43,8 +52,12 @@ const DEFAULT_PERIODS: TelemetryPeriods = {
   metricsMs: 1000,
   positionsMs: 1000,
   scanMs: 1000,
+  indicatorsMs: 1000,
   logsMs: 500,
 };
+
+/** Unchanged indicators are sent again after so many looks, for those who came late. */
+const INDICATOR_LOOKS = 10;
 
 /** A node's telemetry, on timers. A supplier (or publisher) that throws is counted and logged; nothing here throws. */
 export class TelemetryPublisher implements Disposable {
@@ -53,6 +66,8 @@ export class TelemetryPublisher implements Disposable {
   readonly #node: string;
   readonly #trouble: RateLimitedLog;
   readonly #timers: readonly Timer[];
+  #indicatorsSent: number | null = null;
+  #indicatorLooks = 0;
   #supplierErrors = 0;
   #published = 0;
 
@@ -69,6 +84,9 @@ export class TelemetryPublisher implements Disposable {
       deps.timers.every(periods.metricsMs, () => this.#publishMetrics()),
       deps.timers.every(periods.positionsMs, () => this.#publishPositions()),
       deps.timers.every(periods.scanMs, () => this.#publishScan()),
+      ...(suppliers.indicators
+        ? [deps.timers.every(periods.indicatorsMs, () => this.#publishIndicators("where new"))]
+        : []),
       deps.timers.every(periods.logsMs, () => this.#publishLogs()),
     ];
   }
@@ -89,6 +107,7 @@ export class TelemetryPublisher implements Disposable {
     this.#publishMetrics();
     this.#publishPositions();
     this.#publishScan();
+    this.#publishIndicators("now");
     this.#publishLogs();
   }
 
@@ -115,6 +134,20 @@ export class TelemetryPublisher implements Disposable {
 
   #publishScan(): void {
     if (this.#suppliers.scan) this.#publish(TOPICS.scan + this.#node, () => this.#suppliers.scan?.());
+  }
+
+  #publishIndicators(when: "now" | "where new"): void {
+    const { indicators } = this.#suppliers;
+    if (!indicators) return;
+    this.#publish(TOPICS.indicators + this.#node, () => {
+      const version = indicators.version();
+      this.#indicatorLooks++;
+      const isDue = version !== this.#indicatorsSent || this.#indicatorLooks >= INDICATOR_LOOKS;
+      if (when === "where new" && !isDue) return undefined;
+      this.#indicatorLooks = 0;
+      this.#indicatorsSent = version;
+      return indicators.snapshot();
+    });
   }
 
   #publishLogs(): void {

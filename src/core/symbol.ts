@@ -14,6 +14,19 @@ export function isSymbol(text: string): boolean {
   return SYMBOL.test(text);
 }
 
+/** Quote assets of the venues' joined names, as far as no longer one ends so: Binance, Bybit and Kraken's v1 write base and quote together. */
+const QUOTE_ASSETS = [
+  ...["USDT", "USDC", "FDUSD", "TUSD", "BUSD", "USDP", "DAI", "USD", "EUR", "GBP", "TRY", "BRL", "JPY", "AUD", "CHF"],
+  ...["BTC", "XBT", "ETH", "BNB"],
+].sort((a, b) => b.length - a.length);
+
+/** The asset that a symbol is priced in, by its name: what follows / - or _, or a known asset at its end. Null where neither tells. */
+export function quoteAssetOf(symbol: string): string | null {
+  const separated = /[-/_]([A-Z0-9]+)$/.exec(symbol)?.[1];
+  if (separated !== undefined) return separated;
+  return QUOTE_ASSETS.find((asset) => symbol.length > asset.length && symbol.endsWith(asset)) ?? null;
+}
+
 /** Parses `BTCUSDT,ETHUSDT`; order kept. Throws FabricError "usage" on an empty list, a bad or a repeated symbol. */
 export function parseSymbols(text: string): readonly string[] {
   const symbols = text.split(",").map((part) => part.trim());

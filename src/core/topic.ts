@@ -10,6 +10,7 @@ export const TOPICS = {
   health: "telemetry.health.",
   logs: "telemetry.logs.",
   scan: "telemetry.scan.",
+  indicators: "telemetry.indicators.",
 } as const;
 
 export function candleTopic(symbol: string): string {

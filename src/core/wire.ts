@@ -108,6 +108,99 @@ export interface PositionsBody extends Envelope {
   readonly positions: readonly PositionRow[];
   /** The newest orders, newest first, at most 50. */
   readonly orders: readonly OrderRow[];
+  /** The newest fills and adjustments, newest first, at most 50. Absent in the telemetry of older versions, as what follows. */
+  readonly fills?: readonly FillEntry[];
+  /** The newest decisions with what became of them, newest first, at most 50. */
+  readonly decisions?: readonly DecisionEntry[];
+  readonly pnl?: ProfitAndLoss;
+  /** Decimals by symbol: of traded ones first, at most 500. */
+  readonly instruments?: readonly Instrument[];
+}
+
+/** An execution, or an adjustment by which the venue's word was adopted. Decimal strings. */
+export interface FillEntry {
+  /** Null for an adjustment. */
+  readonly clientOrderId: string | null;
+  readonly symbol: string;
+  readonly side: "buy" | "sell";
+  readonly quantity: string;
+  readonly price: string;
+  /** In the quote asset, whatever asset the venue took it in. */
+  readonly fee: string;
+  /** The quote asset's name; null where the symbol does not tell it. */
+  readonly feeAsset: string | null;
+  /** Decisions on minutes from this one on saw the fill. */
+  readonly openTime: number;
+  /** Exchange time of the fill, epoch ms; null where it is not known. */
+  readonly at: number | null;
+}
+
+/** An intent as it was journaled, before the broker saw it. */
+export interface DecisionEntry {
+  readonly clientOrderId: string;
+  readonly symbol: string;
+  /** openTime of the bar it was decided on. */
+  readonly openTime: number;
+  /** Exchange time of the decision, epoch ms: the end of its bar. */
+  readonly at: number;
+  readonly side: "buy" | "sell";
+  readonly quantity: string;
+  /** The strategy's own; null where it gave none. */
+  readonly reason: string | null;
+  /** The order's status now: pending, open, filled, rejected, expired, unknown, lost. */
+  readonly outcome: string;
+  /** Why it was refused, expired or lost; null where it was not. */
+  readonly outcomeReason: string | null;
+  /** The limit or switch that kept it from the broker; null where none did. */
+  readonly refusal: string | null;
+}
+
+/**
+ * Realised and unrealised, fees paid, each symbol at its newest close decided on. Sums over several quote assets mean nothing: then
+ * `today` and `total` are null, and `byQuote` tells.
+ */
+export interface ProfitAndLoss {
+  /** Start of the UTC day of exchange time that `today` is of, epoch ms; null before the first candle. */
+  readonly day: number | null;
+  readonly today: string | null;
+  readonly total: string | null;
+  /** By the quote asset's name. */
+  readonly byQuote: readonly QuoteProfit[];
+}
+
+export interface QuoteProfit {
+  /** The asset; "quote of SYMBOL" where the symbol's name does not tell it. */
+  readonly quote: string;
+  /** Null where the day began before this runner did, and several quote assets share its journaled start. */
+  readonly today: string | null;
+  readonly total: string;
+}
+
+export interface Instrument {
+  readonly symbol: string;
+  /** Null where neither is known. */
+  readonly priceDecimals: number | null;
+  readonly quantityDecimals: number | null;
+  /** venue: its own rules say so. observed: as many as the candles seen so far have. */
+  readonly source: "venue" | "observed";
+}
+
+/** A strategy's indicators as it saw them. Published where something is new, and now and then for those who came late. */
+export interface IndicatorsBody extends Envelope {
+  readonly strategy: string;
+  readonly timeframe: string;
+  /** At most 64 symbols. */
+  readonly symbols: readonly IndicatorTable[];
+  /** Symbols that are not told, because there are more. */
+  readonly omitted: number;
+}
+
+export interface IndicatorTable {
+  readonly symbol: string;
+  /** At most 8. */
+  readonly names: readonly string[];
+  /** openTime of a bar, then a value per name (null: not known on that bar). Oldest first, the newest 120 bars. */
+  readonly rows: readonly (readonly (number | null)[])[];
 }
 
 export interface LogEntry {

@@ -1,5 +1,6 @@
 import type { Candle } from "../core/candle.ts";
 import type { ExecutionMode, OrderStatus, Side } from "../core/decision.ts";
+import type { Precision } from "./instruments.ts";
 
 /** A market order as a broker gets it. */
 export interface BrokerOrder {
@@ -104,6 +105,8 @@ export interface Broker {
   account(symbols: readonly string[], sinceMs: number): Promise<AccountOutcome> | null;
   /** The venue's own clock now, epoch ms; null while it was not asked, absent where there is none. */
   exchangeNowMs?(): number | null;
+  /** Decimals of a symbol's prices and quantities by the venue's rules; null while it was not asked, absent where there are none. */
+  precision?(symbol: string): Precision | null;
   /** From now on `listener` is told what the venue pushes, from the event loop; at most one listener. */
   follow(listener: (report: BrokerReport) => void): void;
   /** The fills a simulation makes at this candle for the symbol's open orders, before the candle is decided; a venue's are none. */

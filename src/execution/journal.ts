@@ -21,6 +21,7 @@ import {
 import { BUSY_TIMEOUT_MS, type JournalBinding, prepareJournal } from "./journal-schema.ts";
 import { insertFill, insertIntent, prepareStatements, type Statements } from "./journal-statements.ts";
 import { orderRows } from "./orders.ts";
+import { type NewestTrades, newestTrades } from "./recent-trades.ts";
 
 /** A change of one order's state; it halts the journal where the order does not stand at `was`. */
 export type OrderChange = Pick<
@@ -266,6 +267,10 @@ export class Journal {
   /** The newest orders, newest first. */
   newestOrders(limit: number): readonly OrderRow[] {
     return orderRows(this.#database, this.binding.runner, limit);
+  }
+
+  newestTrades(limit: number): NewestTrades {
+    return newestTrades(this.#database, limit);
   }
 
   /** Idempotent. Writes after it halt. */

@@ -2,16 +2,18 @@ import type { OrderStatus, Position } from "../core/decision.ts";
 import type { DeliveryCursor } from "../core/delivery.ts";
 import { assert } from "../core/errors.ts";
 import { MINUTE_MS } from "../core/time.ts";
-import type { OrderRow, PositionRow } from "../core/wire.ts";
+import type { OrderRow, PositionRow, ProfitAndLoss } from "../core/wire.ts";
 import type { BrokerFill } from "./broker.ts";
 import { type DecimalValue, decimal, decimalOfPrice } from "./decimal.ts";
 import type { CandleEntry, Journal, OrderChange, Settlement } from "./journal.ts";
 import type { CursorRow, DayRow, FillRow, IntentRow } from "./journal-rows.ts";
 import { isFinal, type KnownOrder } from "./order-news.ts";
 import { PositionBook } from "./position-book.ts";
+import { profitOf } from "./profit.ts";
+import type { NewestTrades } from "./recent-trades.ts";
 
-/** Orders shown in telemetry. */
-const NEWEST_ORDERS = 50;
+/** Orders, fills and decisions shown in telemetry, of each. */
+const NEWEST_SHOWN = 50;
 
 /** What changes of an order; the rest stays. */
 export type OrderPatch = { readonly status: OrderStatus } & Partial<
@@ -39,6 +41,8 @@ export class Ledger {
   #equity = decimal("0");
   #pending = 0;
   #day: DayRow | null;
+  /** `#equities` before the day's first candle; null where that was not seen. */
+  #dayStart: ReadonlyMap<string, DecimalValue> | null = null;
   #throughSeq: number;
 
   constructor(journal: Journal) {
@@ -132,7 +136,16 @@ export class Ledger {
   }
 
   newestOrders(): readonly OrderRow[] {
-    return this.#journal.newestOrders(NEWEST_ORDERS);
+    return this.#journal.newestOrders(NEWEST_SHOWN);
+  }
+
+  newestTrades(): NewestTrades {
+    return this.#journal.newestTrades(NEWEST_SHOWN);
+  }
+
+  /** At each symbol's newest close; quote asset. */
+  profit(): ProfitAndLoss {
+    return profitOf({ equities: this.#equities, day: this.#day, dayStart: this.#dayStart });
   }
 
   lastPrice(symbol: string): number | null {
@@ -171,6 +184,7 @@ export class Ledger {
     const { symbol } = entry.cursor;
     this.#cursors.set(symbol, entry.cursor);
     this.#throughSeq = Math.max(entry.throughSeq, this.#throughSeq);
+    if (entry.day && entry.day.day !== this.#day?.day) this.#dayStart = new Map(this.#equities);
     if (entry.day) this.#day = entry.day;
     if (entry.fills.length > 0) this.#setBook(this.book(symbol).after(entry.fills));
     for (const change of entry.changes) this.#apply(symbol, change);

@@ -3,14 +3,16 @@ import type { DeliveryCursor, DeliveryEvent } from "../core/delivery.ts";
 import type { Clock, Log, Timers } from "../core/env.ts";
 import { assert, messageOf } from "../core/errors.ts";
 import { MINUTE_MS, toRfc3339 } from "../core/time.ts";
-import type { NodeState, OrderRow, PositionRow } from "../core/wire.ts";
+import type { NodeState, OrderRow, PositionRow, PositionsBody } from "../core/wire.ts";
 import type { Broker } from "./broker.ts";
 import type { DecisionMaker, MarketHistory } from "./decision-maker.ts";
 import { ExecutionHandler, type HandlerOptions } from "./execution-handler.ts";
+import { Instruments } from "./instruments.ts";
 import type { Journal } from "./journal.ts";
 import type { AnchorRow } from "./journal-rows.ts";
 import { PatientHistory } from "./patient-history.ts";
 import { WINDOW_MINUTES } from "./price-window.ts";
+import type { NewestTrades } from "./recent-trades.ts";
 import { Reconciler } from "./reconciler.ts";
 import { countersOf } from "./runner-counters.ts";
 import { StateFold } from "./state-fold.ts";
@@ -43,6 +45,9 @@ export interface RunnerStatus {
   readonly reason: string | null;
 }
 
+/** What telemetry's positions tell besides positions and orders. */
+export type AccountNews = Required<Pick<PositionsBody, "fills" | "decisions" | "pnl" | "instruments">>;
+
 const DAY_MS = 86_400_000;
 
 /** Longest `close` waits for orders that are with the broker. */
@@ -64,12 +69,15 @@ export class RunnerCore {
   #haltReason: string | null = null;
   #busy = false;
   #orders: readonly OrderRow[] = [];
+  #trades: NewestTrades = { fills: [], decisions: [] };
+  readonly #instruments: Instruments;
   readonly #counts = { candles: 0, gaps: 0, partial: 0 };
 
   constructor(deps: RunnerDeps, options: RunnerOptions = {}) {
     this.#deps = deps;
     this.#handler = new ExecutionHandler(deps, (error) => this.#faulted.reject(this.#halt(error)), options);
     this.#market = new PatientHistory(deps);
+    this.#instruments = new Instruments((symbol) => deps.broker.precision?.(symbol) ?? null);
     this.#fold = new StateFold({ ...deps, market: this.#market });
     const { ledger, desk } = this.#handler;
     const learn = desk.learn.bind(desk);
@@ -175,6 +183,18 @@ export class RunnerCore {
     return this.#orders;
   }
 
+  /** Beside positions and orders; fills and decisions, once halted by trouble, are those of before. */
+  account(): AccountNews {
+    const { ledger } = this.#handler;
+    if (this.#deps.journal.halted === null) this.#trades = ledger.newestTrades();
+    const traded = ledger.positionRows().map(({ symbol }) => symbol);
+    return {
+      ...this.#trades,
+      pnl: ledger.profit(),
+      instruments: this.#instruments.rows(traded),
+    };
+  }
+
   /** Where the journal stands: what a restart would continue from. */
   cursor(): DeliveryCursor {
     return this.#handler.ledger.deliveryCursor();
@@ -220,6 +240,7 @@ export class RunnerCore {
     const failedBefore = maker.failure !== null;
     this.#handler.onCandle(candle, cursor, (position) => maker.decide(candle, position));
     this.#counts.candles++;
+    this.#instruments.note(candle);
     if (!failedBefore && maker.failure !== null) this.#deps.log.error(maker.failure);
     if (broker.catchesUp) await this.#handler.desk.idle();
     else this.#handler.desk.reconcile(symbol);

@@ -10,6 +10,8 @@ interface State extends OrderWatch {
   readonly exit: DonchianChannels;
   /** The newest bars' ranges, as many as the longer channel spans: all that the channels depend on. */
   readonly ranges: Range[];
+  /** The channels that the newest bar was held against: for charts, not saved. */
+  seen: { readonly ceiling: number | null; readonly floor: number | null };
 }
 
 interface Params {
@@ -28,14 +30,19 @@ export const channelBreakout = defineStrategy({
   init: ({ params: periods }): State => freshState(periods),
   onCandle({ candle, state, position, params: { quantity, ...periods }, warmingUp }) {
     settle(state, candle.trades);
-    const ceiling = state.entry.getResult()?.upper ?? Number.POSITIVE_INFINITY;
-    const floor = state.exit.getResult()?.lower ?? Number.NEGATIVE_INFINITY;
+    state.seen = {
+      ceiling: state.entry.getResult()?.upper ?? null,
+      floor: state.exit.getResult()?.lower ?? null,
+    };
+    const ceiling = state.seen.ceiling ?? Number.POSITIVE_INFINITY;
+    const floor = state.seen.floor ?? Number.NEGATIVE_INFINITY;
     addRange(state, [candle.high, candle.low], periods);
     if (warmingUp) return [];
     const enter = candle.close > ceiling;
     const reason = enter ? `close ${candle.close} above ${ceiling}` : `close ${candle.close} below ${floor}`;
     return longOnly(state, position, { enter, leave: candle.close < floor, reason }, quantity);
   },
+  indicators: ({ seen }) => seen,
   save: ({ ranges, waiting }) => ({ ranges, waiting }),
   restore(saved, { params: periods }): State {
     const { ranges, waiting } = v.parse(SAVED, saved);
@@ -49,7 +56,13 @@ export const channelBreakout = defineStrategy({
 const SAVED = v.object({ ranges: v.array(v.tuple([v.number(), v.number()])), waiting: v.boolean() });
 
 function freshState({ entry, exit }: Params): State {
-  return { entry: new DonchianChannels(entry), exit: new DonchianChannels(exit), ranges: [], waiting: false };
+  return {
+    entry: new DonchianChannels(entry),
+    exit: new DonchianChannels(exit),
+    ranges: [],
+    seen: { ceiling: null, floor: null },
+    waiting: false,
+  };
 }
 
 function addRange(state: State, [high, low]: Range, { entry, exit }: Params): void {

@@ -62,6 +62,11 @@ export interface StrategyDefinition<Schema extends ParamsSchema, State> {
   onCandle(context: CandleContext<InferOutput<Schema>, State>): readonly Decision[] | undefined;
   onGap?(context: GapContext<InferOutput<Schema>, State>): void;
   /**
+   * What the strategy saw on the bar it was just given, by name, for charts: at most 8 values, null where one is not known yet. Asked
+   * after each bar, warm-up included. It must not change the state; what it gives or throws never enters a decision.
+   */
+  indicators?(state: State): Readonly<Record<string, number | null>>;
+  /**
    * Where both are given, the state is saved as JSON with every candle (at most 1 MiB a symbol), and a restart continues from
    * it instead of folding all candles since the anchor again. `restore` must give back exactly what `save` was shown.
    */

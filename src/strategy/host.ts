@@ -5,6 +5,7 @@ import { MAX_SYMBOLS } from "../core/symbol.ts";
 import { MINUTE_MS, toRfc3339 } from "../core/time.ts";
 import { bucketOf, type Timeframe, timeframeMs } from "../core/timeframe.ts";
 import { MAX_DECISIONS_PER_CANDLE, type Strategy } from "./contract.ts";
+import { IndicatorRecord } from "./indicator-record.ts";
 import type { StrategySettings } from "./params.ts";
 import { RollUp, type RollUpState } from "./rollup.ts";
 
@@ -49,6 +50,8 @@ const NOTHING: HostOutcome = { bars: [], saved: null };
 export class StrategyHost {
   readonly timeframe: Timeframe;
   readonly includePartial: boolean;
+  /** What the strategy saw, for charts; nothing of it is saved or decided on. */
+  readonly indicators = new IndicatorRecord();
   readonly #strategy: Strategy;
   readonly #settings: StrategySettings;
   readonly #slots = new Map<string, Slot>();
@@ -149,6 +152,8 @@ export class StrategyHost {
     });
     const decisions = checkedDecisions(returned, bar);
     if (decisions.length > 0) bars.push({ openTime: bar.openTime, closedAtMs, decisions });
+    if (this.#strategy.indicators)
+      this.indicators.note(bar, () => this.#strategy.indicators?.call(this.#strategy, slot.state));
   }
 
   #tellGap(slot: Slot, candle: Candle, lastOpenTime: number): void {

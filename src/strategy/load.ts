@@ -31,7 +31,7 @@ function strategyFault(value: unknown): string | null {
   for (const field of ["warmup", "init", "onCandle"]) {
     if (typeof fields[field] !== "function") return `its "${field}" is missing or not a function`;
   }
-  for (const field of ["onGap", "save", "restore"]) {
+  for (const field of ["onGap", "indicators", "save", "restore"]) {
     if (fields[field] !== undefined && typeof fields[field] !== "function") return `its "${field}" is not a function`;
   }
   if ((fields.save === undefined) !== (fields.restore === undefined)) return '"save" and "restore" go together';

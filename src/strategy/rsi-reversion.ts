@@ -35,4 +35,5 @@ export const rsiReversion = defineStrategy({
     const signal = { enter: rsi < oversold, leave: rsi > overbought, reason: `relative strength index at ${rsi}` };
     return longOnly(state, position, signal, quantity);
   },
+  indicators: ({ rsi }) => ({ rsi: rsi.getResult() }),
 });

@@ -44,6 +44,7 @@ export const smaCross = defineStrategy({
     const reason = `fast average ${fastNow} crossed ${above ? "above" : "below"} slow ${slowNow}`;
     return longOnly(state, position, { enter: above, leave: !above, reason }, quantity);
   },
+  indicators: ({ fast, slow }) => ({ fast: fast.getResult(), slow: slow.getResult() }),
   save: ({ closes, above, waiting }) => ({ closes, above, waiting }),
   restore(saved, { params: { fast, slow } }): State {
     const { closes, above, waiting } = v.parse(SAVED, saved);

@@ -3,8 +3,18 @@ import { closeTimeOf } from "../../src/core/candle.ts";
 import type { LogLevel } from "../../src/core/env.ts";
 import { MINUTE_MS } from "../../src/core/time.ts";
 import { candleTopic, TOPICS } from "../../src/core/topic.ts";
-import type { LogEntry, NodeRole, OrderRow, RailState, ScanRow } from "../../src/core/wire.ts";
+import type {
+  DecisionEntry,
+  FillEntry,
+  LogEntry,
+  NodeRole,
+  OrderRow,
+  ProfitAndLoss,
+  RailState,
+  ScanRow,
+} from "../../src/core/wire.ts";
 
+const DAY_MS = 86_400_000;
 const START = Date.parse("2025-01-01T00:00:00Z");
 const FIRST_PRICES: Readonly<Record<string, number>> = { BTCUSDT: 94_210.4, ETHUSDT: 3348.21, SOLUSDT: 189.43 };
 
@@ -29,6 +39,8 @@ export class FabricSource {
   readonly #seqs = new Map<string, number>();
   readonly #logs = new Map<string, LogEntry[]>();
   readonly #orders: OrderRow[] = [];
+  readonly #fills: FillEntry[] = [];
+  readonly #decisions: DecisionEntry[] = [];
   readonly #startedAt = Date.now();
   #commitSeq = 0;
   #minute = START;
@@ -111,17 +123,30 @@ export class FabricSource {
     const symbol = this.symbols[Math.floor(this.#random() * 3)] ?? "BTCUSDT";
     const side = this.#random() < 0.5 ? "buy" : "sell";
     const close = this.#history.get(symbol)?.at(-1)?.close ?? 1;
+    const quantity = symbol === "BTCUSDT" ? "0.05000000" : symbol === "ETHUSDT" ? "1.5" : "25";
+    const clientOrderId = `f${(this.#commitSeq * 7919).toString(36).padStart(12, "0")}`;
+    const [openTime, at] = [this.#minute - MINUTE_MS, this.#minute];
+    const status = this.#random() < 0.08 ? "expired" : "filled";
+    const price = this.#orders.length === 0 ? null : close.toFixed(2);
     this.#orders.unshift({
-      clientOrderId: `f${(this.#commitSeq * 7919).toString(36).padStart(12, "0")}`,
-      runner: "sma-cross",
-      symbol,
-      openTime: this.#minute - MINUTE_MS,
-      side,
-      quantity: symbol === "BTCUSDT" ? "0.05000000" : symbol === "ETHUSDT" ? "1.5" : "25",
-      price: this.#orders.length === 0 ? null : close.toFixed(2),
-      status: this.#random() < 0.08 ? "expired" : "filled",
+      ...{ clientOrderId, runner: "sma-cross", symbol, openTime, side, quantity },
+      price: status === "filled" ? price : null,
+      status,
     });
-    this.#orders.splice(50);
+    this.#decisions.unshift({
+      ...{ clientOrderId, symbol, openTime, at, side, quantity, outcome: status },
+      reason: `fast average crossed ${side === "buy" ? "above" : "below"} slow`,
+      outcomeReason: status === "expired" ? "its candle closed over 120000 ms ago" : null,
+      refusal: status === "expired" ? "age" : null,
+    });
+    if (status === "filled") {
+      const fee = (close * Number(quantity) * 0.001).toFixed(8);
+      this.#fills.unshift({
+        ...{ clientOrderId, symbol, side, quantity, fee, feeAsset: "USDT", openTime: this.#minute, at },
+        price: close.toFixed(2),
+      });
+    }
+    for (const list of [this.#orders, this.#decisions, this.#fills]) list.splice(50);
     this.log("sma-cross", "info", `Decided ${side} ${symbol}: fast average crossed the slow one`);
   }
 
@@ -170,7 +195,46 @@ export class FabricSource {
       strategy: name,
       positions: own ? positions : [],
       orders: own ? this.#orders : [],
+      fills: own ? this.#fills : [],
+      decisions: own ? this.#decisions : [],
+      pnl: own ? this.#profit(positions) : { day: null, today: "0", total: "0", byQuote: [] },
+      instruments: this.symbols.map((symbol) => ({
+        ...{ symbol, priceDecimals: 2, quantityDecimals: 3, source: "observed" },
+      })),
     });
+    this.#indicators(ingest, name, own);
+  }
+
+  #profit(positions: readonly { readonly realisedPnl: string; readonly unrealisedPnl: string }[]): ProfitAndLoss {
+    const sum = positions.reduce((pnl, row) => pnl + Number(row.realisedPnl) + Number(row.unrealisedPnl), 0);
+    const [today, total] = [(sum * 0.3).toFixed(8), sum.toFixed(8)];
+    return {
+      day: Math.floor(this.#minute / DAY_MS) * DAY_MS,
+      today,
+      total,
+      byQuote: [{ quote: "USDT", today, total }],
+    };
+  }
+
+  /** Two averages of closes, or the channel of the bars before, over the newest 120 minutes. */
+  #indicators(ingest: Ingest, name: string, averages: boolean): void {
+    const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+    const symbols = this.symbols.map((symbol) => {
+      const rows = this.#history.get(symbol) ?? [];
+      const first = Math.max(20, rows.length - 120);
+      return {
+        symbol,
+        names: averages ? ["fast", "slow"] : ["ceiling", "floor"],
+        rows: rows.slice(first).map(({ openTime }, i) => {
+          const at = first + i;
+          const closes = rows.slice(at - 19, at + 1).map(({ close }) => close);
+          const before = rows.slice(at - 20, at);
+          if (averages) return [openTime, mean(closes.slice(-5)), mean(closes)];
+          return [openTime, Math.max(...before.map(({ high }) => high)), Math.min(...before.map(({ low }) => low))];
+        }),
+      };
+    });
+    this.#send(ingest, name, TOPICS.indicators + name, { strategy: name, timeframe: "1m", symbols, omitted: 0 });
   }
 
   #scanner(ingest: Ingest): void {

@@ -1,7 +1,7 @@
 import { platform } from "#platform";
 import { LogRing } from "../../bus/log-ring.ts";
 import { type BodyFields, MessagePublisher } from "../../bus/message-publisher.ts";
-import { TelemetryPublisher } from "../../bus/telemetry-publisher.ts";
+import { type IndicatorSupplier, TelemetryPublisher } from "../../bus/telemetry-publisher.ts";
 import type { ZmqPublisher } from "../../bus/zmq-publisher.ts";
 import type { ExecutionMode } from "../../core/decision.ts";
 import type { Log } from "../../core/env.ts";
@@ -35,6 +35,7 @@ export interface NodeSuppliers {
   report(): NodeReport;
   positions?(): BodyFields<PositionsBody>;
   scan?(): BodyFields<ScanBody>;
+  readonly indicators?: IndicatorSupplier;
 }
 
 export interface NodeOptions {
@@ -196,6 +197,14 @@ class NodeTelemetry implements Disposable {
           return { role, values: { ...this.#meter.values(), ...published, ...values }, rails };
         },
         ...(isRunner ? { positions: () => this.#suppliers.positions?.() ?? noPositions(options.mode) } : {}),
+        ...(isRunner
+          ? {
+              indicators: {
+                version: () => this.#suppliers.indicators?.version() ?? 0,
+                snapshot: () => this.#suppliers.indicators?.snapshot() ?? NO_INDICATORS,
+              },
+            }
+          : {}),
         ...(isScanner ? { scan: () => this.#suppliers.scan?.() ?? { rows: [] } } : {}),
         logs,
       },
@@ -226,6 +235,8 @@ const STARTING: NodeReport = {
   values: {},
   rails: [],
 };
+
+const NO_INDICATORS = { strategy: "", timeframe: "1m", symbols: [], omitted: 0 };
 
 function noPositions(mode: ExecutionMode = "paper"): BodyFields<PositionsBody> {
   return { mode, strategy: "", positions: [], orders: [] };

@@ -8,7 +8,7 @@ import type { Broker } from "../../execution/broker.ts";
 import { HaltSwitch } from "../../execution/halt-switch.ts";
 import { type Journal, openJournal } from "../../execution/journal.ts";
 import { TradingHalt } from "../../execution/order-news.ts";
-import { RunnerCore, type RunnerOptions, type RunnerStatus } from "../../execution/runner-core.ts";
+import { type AccountNews, RunnerCore, type RunnerOptions, type RunnerStatus } from "../../execution/runner-core.ts";
 import { DualRailProvider } from "../../provider/dual-rail-provider.ts";
 import type { MarketSubscription } from "../../provider/market.ts";
 import type { DeliveredSample } from "../../provider/options.ts";
@@ -126,6 +126,11 @@ export class RunnerLife {
 
   orders(): readonly OrderRow[] {
     return this.#core?.orders() ?? [];
+  }
+
+  /** Beside positions and orders; empty before the first life has begun. */
+  account(): Partial<AccountNews> {
+    return this.#core?.account() ?? {};
   }
 
   rails(): readonly RailState[] {

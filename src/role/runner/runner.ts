@@ -1,8 +1,9 @@
 import { resolve } from "node:path";
 import { platform } from "#platform";
+import type { BodyFields } from "../../bus/message-publisher.ts";
 import type { Log } from "../../core/env.ts";
 import { messageOf } from "../../core/errors.ts";
-import type { HealthBody } from "../../core/wire.ts";
+import type { HealthBody, IndicatorsBody } from "../../core/wire.ts";
 import { BUILTIN_STRATEGIES } from "../../strategy/builtins.ts";
 import { StrategyHost } from "../../strategy/host.ts";
 import { asStrategy } from "../../strategy/load.ts";
@@ -67,6 +68,7 @@ class RunnerNode {
   readonly #trading: Trading;
   readonly #delivery = new LatencyRing();
   #progressMs: number | null = null;
+  #indicatorFault: string | null = null;
 
   constructor(options: RunnerOptions, node: Node, rails: Rails, trading: Trading, openHost: () => StrategyHost) {
     this.#node = node;
@@ -107,9 +109,23 @@ class RunnerNode {
         strategy: this.life.host.identity.strategy,
         positions: this.life.positions(),
         orders: this.life.orders(),
+        ...this.life.account(),
       }),
+      indicators: {
+        version: () => this.life.host.indicators.version,
+        snapshot: () => this.#indicators(),
+      },
     });
     return this.life.run();
+  }
+
+  #indicators(): BodyFields<IndicatorsBody> {
+    const { indicators, identity, timeframe } = this.life.host;
+    const { fault } = indicators;
+    if (fault !== null && fault !== this.#indicatorFault)
+      this.#node.log.warn(`Strategy ${identity.strategy}: ${fault}; its decisions go on`);
+    this.#indicatorFault = fault;
+    return { strategy: identity.strategy, timeframe, symbols: indicators.tables(), omitted: indicators.omitted };
   }
 
   #report(): NodeReport {
