@@ -1,11 +1,17 @@
 import { type Context, Hono } from "hono";
-import { closeTimeOf, type StoredCandle } from "../core/candle.ts";
 import type { Clock, Log, Timers } from "../core/env.ts";
-import { FabricError, messageOf } from "../core/errors.ts";
-import { isSymbol } from "../core/symbol.ts";
+import { messageOf } from "../core/errors.ts";
+import { type ApiRoute, answer } from "./api-route.ts";
 import { CandleDesk } from "./candle-desk.ts";
-import { type CandleReader, type DashboardAssets, MAX_CANDLES, type TelemetryView } from "./contract.ts";
+import type { CandleReader, DashboardAssets, TelemetryView } from "./contract.ts";
 import { Gate, LOCAL_GATE } from "./gate.ts";
+import grafana from "./grafana.json" with { type: "json" };
+import { openApi, routeList } from "./openapi.ts";
+import { prometheusText } from "./prometheus.ts";
+import { marketRoutes } from "./routes/market.ts";
+import { serviceRoutes } from "./routes/service.ts";
+import { telemetryRoutes } from "./routes/telemetry.ts";
+import { tradingRoutes } from "./routes/trading.ts";
 
 export interface AppDeps {
   readonly telemetry: TelemetryView;
@@ -19,8 +25,6 @@ export interface AppDeps {
   readonly gate?: Gate;
 }
 
-const DEFAULT_CANDLES = 500;
-
 /**
  * The bridge's HTTP face. It never listens; hand `app.fetch` to a server that has no idle time-out. Every route reads, none
  * changes anything outside the process (invariant 9).
@@ -28,24 +32,21 @@ const DEFAULT_CANDLES = 500;
 export function createApp(deps: AppDeps): Hono {
   const app = new Hono();
   const desk = new CandleDesk(deps.candles, deps.timers);
-  const startedMs = deps.clock.monotonicMs();
+  const routes = [
+    ...telemetryRoutes(deps.telemetry),
+    ...tradingRoutes(deps.telemetry),
+    ...marketRoutes({ ...deps, desk }),
+    ...serviceRoutes(deps),
+  ];
 
   (deps.gate ?? new Gate(LOCAL_GATE, deps)).guard(app);
-  app.get("/healthz", (c) => {
-    noStore(c);
-    return c.json({ status: "ok", version: deps.version, uptimeMs: Math.round(deps.clock.monotonicMs() - startedMs) });
-  });
-  app.get("/readyz", (c) => {
-    noStore(c);
-    const readiness = deps.telemetry.readiness();
-    return c.json(readiness, readiness.ready ? 200 : 503);
-  });
-  app.get("/api/telemetry/snapshot", (c) => {
-    noStore(c);
-    return c.json(deps.telemetry.snapshot());
-  });
+  for (const route of routes) app.get(route.path, (c) => answer(route, c));
+  // By its earlier name.
+  app.get("/api/telemetry/snapshot", (c) => c.json(deps.telemetry.snapshot(), 200, NO_STORE));
+  app.get("/api", (c) => description(c, routes, deps.version));
+  app.get("/metrics", (c) => c.body(prometheusText(deps.telemetry.snapshot()), 200, METRICS_HEADERS));
+  app.get("/grafana.json", (c) => c.json(grafana, 200, { "cache-control": "no-cache" }));
   app.get("/api/telemetry/stream", (c) => stream(c, deps.telemetry));
-  app.get("/api/candles", (c) => candles(c, desk, deps.log));
   app.get("/", (c) => asset(c, deps.assets));
   app.get("/assets/:name", (c) => asset(c, deps.assets));
   app.notFound((c) => {
@@ -60,8 +61,16 @@ export function createApp(deps: AppDeps): Hono {
   return app;
 }
 
-function noStore(c: Context): void {
-  c.header("cache-control", "no-store");
+const NO_STORE = { "cache-control": "no-store" };
+const METRICS_HEADERS = { ...NO_STORE, "content-type": "text/plain; version=0.0.4; charset=utf-8" };
+
+/** For programs, unless text/html is asked for before anything else that would do. */
+function description(c: Context, routes: readonly ApiRoute[], version: string): Response {
+  c.header("cache-control", "no-cache");
+  c.header("vary", "accept");
+  const kinds = (c.req.header("accept") ?? "").split(",").map((kind) => kind.split(";")[0]?.trim());
+  const first = kinds.find((kind) => kind === "text/html" || kind === "application/json");
+  return first === "text/html" ? c.html(routeList(routes, version)) : c.json(openApi(routes, version));
 }
 
 const STREAM_HEADERS = {
@@ -81,61 +90,6 @@ function stream(c: Context, telemetry: TelemetryView): Response {
     { error: "The bridge has all the stream clients it takes; try again later, or start another bridge" },
     503,
   );
-}
-
-async function candles(c: Context, desk: CandleDesk, log: Log): Promise<Response> {
-  noStore(c);
-  const symbol = c.req.query("symbol");
-  if (symbol === undefined || !isSymbol(symbol)) {
-    const found = symbol === undefined ? "none" : `"${symbol.slice(0, 60)}"`;
-    return c.json({ error: `Cannot read candles: expected a symbol such as BTCUSDT, found ${found}` }, 400);
-  }
-  const limit = parseLimit(c.req.query("limit"));
-  if (limit === null) {
-    const found = (c.req.query("limit") ?? "").slice(0, 60);
-    return c.json({ error: `Cannot read candles: expected a limit from 1 to ${MAX_CANDLES}, found "${found}"` }, 400);
-  }
-  try {
-    const rows = await desk.latest(symbol, limit);
-    return c.json(rows.map(candleRow));
-  } catch (error) {
-    log.warn("Candles could not be read", { symbol, error: messageOf(error) });
-    const busy = error instanceof FabricError && error.code === "try-again";
-    c.header("retry-after", "1");
-    return c.json(
-      { error: busy ? error.message : "The store cannot be read right now; the bridge's log says why" },
-      503,
-    );
-  }
-}
-
-function parseLimit(text: string | undefined): number | null {
-  if (text === undefined) return DEFAULT_CANDLES;
-  const limit = /^\d{1,4}$/.test(text) ? Number(text) : 0;
-  return limit >= 1 && limit <= MAX_CANDLES ? limit : null;
-}
-
-/** Flat, the fields named as on the wire, whatever else the reader's row may hold. */
-function candleRow(row: StoredCandle): Readonly<Record<string, string | number | null>> {
-  return {
-    symbol: row.symbol,
-    openTime: row.openTime,
-    closeTime: closeTimeOf(row.openTime),
-    open: row.open,
-    high: row.high,
-    low: row.low,
-    close: row.close,
-    volume: row.volume,
-    quoteVolume: row.quoteVolume,
-    trades: row.trades,
-    takerBuyVolume: row.takerBuyVolume,
-    takerBuyQuoteVolume: row.takerBuyQuoteVolume,
-    firstTradeId: row.firstTradeId,
-    lastTradeId: row.lastTradeId,
-    provenance: row.provenance,
-    commitSeq: row.commitSeq,
-    prevOpenTime: row.prevOpenTime,
-  };
 }
 
 function asset(c: Context, assets: DashboardAssets): Response | Promise<Response> {

@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import { isSymbol } from "../core/symbol.ts";
+import { SYMBOL_PATTERN } from "../core/symbol.ts";
 import type { HealthBody, IndicatorsBody, LogsBody, MetricsBody, PositionsBody, ScanBody } from "../core/wire.ts";
 
 /**
@@ -17,20 +17,23 @@ const MAX_INDICATOR_ROWS = 120;
 const MAX_SCAN_ROWS = 5000;
 const MAX_LOG_ENTRIES = 5000;
 
-const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
-const number = v.pipe(v.number(), v.finite());
-const name = v.pipe(v.string(), v.nonEmpty(), v.maxLength(64));
+export const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+export const number = v.pipe(v.number(), v.finite());
+export const name = v.pipe(v.string(), v.nonEmpty(), v.maxLength(64));
 /** Long texts are cut, not refused: a node that lists 500 symbols is still a node to see. */
-const text = v.pipe(
+export const text = v.pipe(
   v.string(),
   v.transform((whole) => whole.slice(0, 1000)),
+  v.string(),
+  v.maxLength(1000),
 );
-const decimal = v.pipe(v.string(), v.maxLength(64), v.regex(/^-?\d+(\.\d+)?(e[+-]?\d+)?$/i));
-const symbol = v.pipe(v.string(), v.check(isSymbol, "not a symbol"));
-const time = v.pipe(v.number(), v.safeInteger());
+const decimal = v.pipe(v.string(), v.maxLength(64), v.regex(/^-?\d+(\.\d+)?([eE][+-]?\d+)?$/));
+export const symbol = v.pipe(v.string(), v.regex(SYMBOL_PATTERN, "not a symbol"));
+export const time = v.pipe(v.number(), v.safeInteger());
 
-const role = v.picklist(["market-data", "runner", "scanner", "bridge", "sim"]);
-const mode = v.picklist(["paper", "live"]);
+export const role = v.picklist(["market-data", "runner", "scanner", "bridge", "sim"]);
+export const nodeState = v.picklist(["starting", "running", "degraded", "failed", "halted", "stopping"]);
+export const mode = v.picklist(["paper", "live"]);
 const side = v.picklist(["buy", "sell"]);
 
 const envelope = { v: number, node: name, epoch: name, seq: count, sentAt: number };
@@ -51,14 +54,14 @@ export const HEALTH_SCHEMA = v.object({
   pid: count,
   version: name,
   uptimeMs: number,
-  state: v.picklist(["starting", "running", "degraded", "failed", "halted", "stopping"]),
+  state: nodeState,
   reason: v.nullable(text),
   dataAgeMs: v.nullable(number),
   mode: v.nullable(mode),
   details: flatRecord,
 }) satisfies v.GenericSchema<unknown, HealthBody>;
 
-const RAIL_SCHEMA = v.object({
+export const RAIL_SCHEMA = v.object({
   symbol,
   rail: v.picklist(["FAST", "FALLBACK", "STALE"]),
   reason: text,
@@ -75,11 +78,13 @@ export const METRICS_SCHEMA = v.object({
     v.record(v.pipe(v.string(), v.maxLength(128)), figure),
     v.maxEntries(MAX_VALUES),
     v.transform(withoutNulls),
+    v.record(v.string(), number),
+    v.maxEntries(MAX_VALUES),
   ),
   rails: v.pipe(v.array(RAIL_SCHEMA), v.maxLength(MAX_RAILS)),
 }) satisfies v.GenericSchema<unknown, MetricsBody>;
 
-const POSITION_SCHEMA = v.object({
+export const POSITION_SCHEMA = v.object({
   symbol,
   quantity: decimal,
   averagePrice: decimal,
@@ -88,7 +93,7 @@ const POSITION_SCHEMA = v.object({
   lastPrice: v.nullable(number),
 });
 
-const ORDER_SCHEMA = v.object({
+export const ORDER_SCHEMA = v.object({
   clientOrderId: name,
   runner: name,
   symbol,
@@ -99,7 +104,7 @@ const ORDER_SCHEMA = v.object({
   status: name,
 });
 
-const FILL_SCHEMA = v.object({
+export const FILL_SCHEMA = v.object({
   clientOrderId: v.nullable(name),
   symbol,
   side,
@@ -111,7 +116,7 @@ const FILL_SCHEMA = v.object({
   at: v.nullable(time),
 });
 
-const DECISION_SCHEMA = v.object({
+export const DECISION_SCHEMA = v.object({
   clientOrderId: name,
   symbol,
   openTime: time,
@@ -124,7 +129,7 @@ const DECISION_SCHEMA = v.object({
   refusal: v.nullable(name),
 });
 
-const PROFIT_SCHEMA = v.object({
+export const PROFIT_SCHEMA = v.object({
   day: v.nullable(time),
   today: v.nullable(decimal),
   total: v.nullable(decimal),
@@ -136,7 +141,7 @@ const PROFIT_SCHEMA = v.object({
 
 const decimals = v.nullable(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(18)));
 
-const INSTRUMENT_SCHEMA = v.object({
+export const INSTRUMENT_SCHEMA = v.object({
   symbol,
   priceDecimals: decimals,
   quantityDecimals: decimals,
@@ -155,15 +160,18 @@ export const POSITIONS_SCHEMA = v.object({
   instruments: v.exactOptional(v.pipe(v.array(INSTRUMENT_SCHEMA), v.maxLength(MAX_INSTRUMENTS))),
 }) satisfies v.GenericSchema<unknown, PositionsBody>;
 
-const INDICATOR_TABLE_SCHEMA = v.pipe(
-  v.object({
-    symbol,
-    names: v.pipe(v.array(name), v.maxLength(MAX_INDICATOR_SERIES)),
-    rows: v.pipe(
-      v.array(v.pipe(v.array(figure), v.maxLength(1 + MAX_INDICATOR_SERIES))),
-      v.maxLength(MAX_INDICATOR_ROWS),
-    ),
-  }),
+export const INDICATOR_TABLE_SCHEMA = v.object({
+  symbol,
+  names: v.pipe(v.array(name), v.maxLength(MAX_INDICATOR_SERIES)),
+  rows: v.pipe(
+    v.array(v.pipe(v.array(figure), v.minLength(1), v.maxLength(1 + MAX_INDICATOR_SERIES))),
+    v.maxLength(MAX_INDICATOR_ROWS),
+    v.description("openTime of a bar, then a value per name; oldest first"),
+  ),
+});
+
+const FITTING_TABLE_SCHEMA = v.pipe(
+  INDICATOR_TABLE_SCHEMA,
   v.check(({ names, rows }) => rows.every((row) => row.length === names.length + 1), "a row does not fit its names"),
 );
 
@@ -171,16 +179,22 @@ export const INDICATORS_SCHEMA = v.object({
   ...envelope,
   strategy: text,
   timeframe: name,
-  symbols: v.pipe(v.array(INDICATOR_TABLE_SCHEMA), v.maxLength(MAX_INDICATOR_SYMBOLS)),
+  symbols: v.pipe(v.array(FITTING_TABLE_SCHEMA), v.maxLength(MAX_INDICATOR_SYMBOLS)),
   omitted: count,
 }) satisfies v.GenericSchema<unknown, IndicatorsBody>;
 
+export const SCAN_ROW_SCHEMA = v.object({
+  rule: name,
+  symbol,
+  rank: count,
+  score: number,
+  openTime: time,
+  note: text,
+});
+
 export const SCAN_SCHEMA = v.object({
   ...envelope,
-  rows: v.pipe(
-    v.array(v.object({ rule: name, symbol, rank: count, score: number, openTime: time, note: text })),
-    v.maxLength(MAX_SCAN_ROWS),
-  ),
+  rows: v.pipe(v.array(SCAN_ROW_SCHEMA), v.maxLength(MAX_SCAN_ROWS)),
 }) satisfies v.GenericSchema<unknown, ScanBody>;
 
 export const LOGS_SCHEMA = v.object({

@@ -1,4 +1,4 @@
-import type { StoredCandle } from "../core/candle.ts";
+import type { BarPage, BarQuery, GapQuery, NumberedGap } from "../core/bars.ts";
 import type {
   CandleBody,
   Envelope,
@@ -16,9 +16,6 @@ export const STALE_AFTER_MS = 3000;
 
 /** Market data older than this makes the bridge not ready. */
 export const MARKET_FRESH_MS = 15_000;
-
-/** The most rows one `/api/candles` answer holds. */
-export const MAX_CANDLES = 5000;
 
 /**
  * SSE event types that carry an id `<epoch>-<seq>` and one wire body plus the `Stamp`. One more, `bridge` (the bridge's own state,
@@ -124,8 +121,10 @@ export interface TelemetryView {
 
 /** Reads the store. */
 export interface CandleReader {
-  /** The newest `limit` rows of a symbol by openTime, oldest first; empty where there is no store or no such symbol. */
-  latest(symbol: string, limit: number): Promise<readonly StoredCandle[]>;
+  /** Null while there is no store. */
+  bars(query: BarQuery): Promise<BarPage | null>;
+  /** Newest first; null while there is no store. */
+  gaps(query: GapQuery): Promise<readonly NumberedGap[] | null>;
 }
 
 export interface Asset {

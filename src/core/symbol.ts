@@ -1,6 +1,7 @@
 import { FabricError } from "./errors.ts";
 
-const SYMBOL = /^[A-Z0-9][A-Z0-9._/-]{0,39}$/;
+/** A venue symbol as fabric writes it. */
+export const SYMBOL_PATTERN = /^[A-Z0-9][A-Z0-9._/-]{0,39}$/;
 const NODE_NAME = /^[a-z0-9][a-z0-9._-]{0,47}$/i;
 
 /** A node's name: unique in a data folder, used in file names. Made by `nodeName`. */
@@ -11,7 +12,7 @@ export const MAX_SYMBOLS = 5000;
 
 /** Whether `text` is a venue symbol as fabric writes it: upper case, digits, and . _ / - inside; 1 to 40 characters. */
 export function isSymbol(text: string): boolean {
-  return SYMBOL.test(text);
+  return SYMBOL_PATTERN.test(text);
 }
 
 /** Quote assets of the venues' joined names, as far as no longer one ends so: Binance, Bybit and Kraken's v1 write base and quote together. */

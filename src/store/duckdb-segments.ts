@@ -1,5 +1,7 @@
+import type { NumberedGap } from "../core/bars.ts";
 import type { FeedGap, StoredCandle } from "../core/candle.ts";
 import { FabricError } from "../core/errors.ts";
+import { type BarRange, type BarRow, barRow, barSql } from "./bar-rows.ts";
 import { CallQueue } from "./call-queue.ts";
 import { type Cell, type Connection, Database, driverMessage, isFatal, isMissingFile, literal } from "./duckdb.ts";
 import type { SegmentRows } from "./ports.ts";
@@ -60,16 +62,41 @@ export class DuckDbSegments implements SegmentRows {
     return (await this.#select(paths, GAP_SELECT, `${wanted} ORDER BY gap_seq`)).map(feedGap);
   }
 
+  /** Bars of a range, newest first; rejects as the others. */
+  async bars(paths: readonly string[], range: BarRange): Promise<readonly BarRow[]> {
+    return (await this.#ask(paths, barSql(paths, range))).map((row) => barRow(range.symbol, row));
+  }
+
+  /** The newest recorded gaps numbered below `before`, newest first; rejects as the others. */
+  async newestGaps(
+    paths: readonly string[],
+    symbol: string | null,
+    before: number | null,
+    limit: number,
+  ): Promise<readonly NumberedGap[]> {
+    const wanted = [
+      ...(symbol === null ? [] : [`symbol = ${literal(symbol)}`]),
+      ...(before === null ? [] : [`gap_seq < ${before}`]),
+    ];
+    const where = wanted.length === 0 ? "" : `WHERE ${wanted.join(" AND ")}`;
+    const rows = await this.#select(paths, `${GAP_SELECT}, gap_seq`, `${where} ORDER BY gap_seq DESC LIMIT ${limit}`);
+    return rows.map((row) => ({ ...feedGap(row), gapSeq: Number(row[4]) }));
+  }
+
   async close(): Promise<void> {
     await this.#queue.idle();
     await this.#drop();
   }
 
-  async #select(paths: readonly string[], columns: string, rest: string): Promise<readonly (readonly Cell[])[]> {
+  #select(paths: readonly string[], columns: string, rest: string): Promise<readonly (readonly Cell[])[]> {
+    const sql = `SELECT ${columns} FROM read_parquet([${paths.map(literal).join(", ")}], union_by_name = true) ${rest}`;
+    return this.#ask(paths, sql);
+  }
+
+  async #ask(paths: readonly string[], sql: string): Promise<readonly (readonly Cell[])[]> {
     try {
       this.#connection ??= this.#connect();
       const connection = await this.#connection;
-      const sql = `SELECT ${columns} FROM read_parquet([${paths.map(literal).join(", ")}], union_by_name = true) ${rest}`;
       return (await this.#queue.run(() => connection.select(sql))).rows;
     } catch (error) {
       if (isFatal(error)) await this.#drop();

@@ -1,13 +1,10 @@
 import type { FeedGap, StoredCandle } from "../core/candle.ts";
 import type { Clock, Files, Timers } from "../core/env.ts";
-import { FabricError } from "../core/errors.ts";
 import type { DeliveryPage, StoreReader, StoreView } from "./contract.ts";
 import { DuckDbSegments } from "./duckdb-segments.ts";
-import { storeLayout } from "./layout.ts";
 import { type Manifest, type Segment, viewOf } from "./manifest.ts";
-import { ManifestReader } from "./manifest-reader.ts";
 import type { SegmentRows } from "./ports.ts";
-import { SegmentProof } from "./segment-proof.ts";
+import { SegmentAccess } from "./segment-access.ts";
 
 export interface StoreReaderDeps {
   readonly files: Files;
@@ -19,9 +16,6 @@ export interface StoreReaderDeps {
 const MAX_PAGE_ROWS = 100_000;
 /** Rows (and one segment) looked at for one page of few symbols, so that such a consumer catches up in steps of bounded cost. */
 const MAX_SCANNED_ROWS = 500_000;
-/** A file vanishes under a reader when it was merged away; the newer manifest lists its successor. */
-const MAX_ATTEMPTS = 5;
-const RETRY_MS = 20;
 
 /**
  * Opens nothing yet: neither the store nor DuckDB has to be there. Every role may; it never touches market.duckdb. A poll that
@@ -42,61 +36,55 @@ export function openStoreReaderOn(
 
 class SegmentReader implements StoreReader {
   readonly #rows: SegmentRows;
-  readonly #segmentsFolder: string;
-  readonly #manifests: ManifestReader;
-  readonly #proof: SegmentProof;
-  readonly #deps: StoreReaderDeps;
-  #closed = false;
+  readonly #access: SegmentAccess;
   #viewed: { readonly manifest: Manifest; readonly view: StoreView } | null = null;
 
   constructor(rows: SegmentRows, folder: string, deps: StoreReaderDeps) {
-    const layout = storeLayout(folder);
     this.#rows = rows;
-    this.#segmentsFolder = layout.segments;
-    this.#manifests = new ManifestReader(layout.manifest, deps.files, deps.clock);
-    this.#proof = new SegmentProof(layout.segments, deps);
-    this.#deps = deps;
+    this.#access = new SegmentAccess(folder, deps);
   }
 
   async view(): Promise<StoreView | null> {
-    const manifest = this.#manifests.read();
+    const manifest = this.#access.manifest();
     return manifest && this.#viewOf(manifest);
   }
 
   delivery(afterSeq: number, limit: number, symbols: ReadonlySet<string> | "all"): Promise<DeliveryPage | null> {
-    return this.#withManifest(async (manifest) => {
+    return this.#access.withManifest(async (manifest) => {
       const view = this.#viewOf(manifest);
       if (afterSeq >= manifest.throughSeq) return { candles: [], throughSeq: afterSeq, view };
       const pageRows = Math.max(1, Math.min(limit, MAX_PAGE_ROWS));
       const segments = segmentsAfter(manifest, afterSeq, symbols === "all" ? pageRows : MAX_SCANNED_ROWS);
       const last = segments.at(-1)?.lastSeq ?? manifest.throughSeq;
       if (symbols !== "all" && symbols.size === 0) return { candles: [], throughSeq: last, view };
-      const candles = await this.#read(segments, (paths) => this.#rows.delivery(paths, afterSeq, pageRows, symbols));
+      const candles = await this.#access.read(segments, (paths) =>
+        this.#rows.delivery(paths, afterSeq, pageRows, symbols),
+      );
       const isFull = candles.length === pageRows;
       return { candles, throughSeq: isFull ? (candles.at(-1)?.commitSeq ?? last) : last, view };
     });
   }
 
   async history(symbol: string, fromOpenTime: number, toOpenTime: number): Promise<readonly StoredCandle[]> {
-    const found = await this.#withManifest(async (manifest) => {
+    const found = await this.#access.withManifest(async (manifest) => {
       const segments = manifest.segments.filter(
         (segment) =>
           segment.kind === "candle" && segment.maxOpenTime >= fromOpenTime && segment.minOpenTime <= toOpenTime,
       );
-      return this.#read(segments, (paths) => this.#rows.history(paths, symbol, fromOpenTime, toOpenTime));
+      return this.#access.read(segments, (paths) => this.#rows.history(paths, symbol, fromOpenTime, toOpenTime));
     });
     return found ?? [];
   }
 
   async latest(symbol: string, limit: number): Promise<readonly StoredCandle[]> {
-    const found = await this.#withManifest(async (manifest) => {
+    const found = await this.#access.withManifest(async (manifest) => {
       const newestFirst = manifest.segments
         .filter((segment) => segment.kind === "candle")
         .sort((one, other) => other.maxOpenTime - one.maxOpenTime);
       // Where every symbol has a row a minute, so many rows hold what is asked for.
       for (let wanted = Math.max(1, limit) * Math.max(1, manifest.heads.length); ; wanted *= 4) {
         const files = filesHolding(newestFirst, wanted);
-        const rows = await this.#read(newestFirst.slice(0, files), (paths) =>
+        const rows = await this.#access.read(newestFirst.slice(0, files), (paths) =>
           this.#rows.latest(paths, symbol, Math.max(1, limit)),
         );
         const oldest = rows.at(-1)?.openTime ?? Number.NEGATIVE_INFINITY;
@@ -108,50 +96,21 @@ class SegmentReader implements StoreReader {
   }
 
   async gaps(symbol: string | null): Promise<readonly FeedGap[]> {
-    const found = await this.#withManifest(async (manifest) => {
+    const found = await this.#access.withManifest(async (manifest) => {
       const segments = manifest.segments.filter((segment) => segment.kind === "gap");
-      return this.#read(segments, (paths) => this.#rows.gaps(paths, symbol));
+      return this.#access.read(segments, (paths) => this.#rows.gaps(paths, symbol));
     });
     return found ?? [];
   }
 
   async close(): Promise<void> {
-    this.#closed = true;
+    this.#access.close();
     await this.#rows.close();
   }
 
   #viewOf(manifest: Manifest): StoreView {
     if (this.#viewed?.manifest !== manifest) this.#viewed = { manifest, view: viewOf(manifest) };
     return this.#viewed.view;
-  }
-
-  /** Runs `read` on one manifest's state; on the newest one again where a listed file was gone. */
-  async #withManifest<T>(read: (manifest: Manifest) => Promise<T>): Promise<T | null> {
-    for (let attempt = 1; ; attempt++) {
-      if (this.#closed) throw new FabricError("unavailable", "Cannot read the market store: this reader is closed");
-      const manifest = this.#manifests.read();
-      if (manifest === null) return null;
-      try {
-        return await read(manifest);
-      } catch (error) {
-        this.#manifests.forget();
-        if (!(error instanceof FabricError && error.code === "missing-input")) throw error;
-        if (attempt === MAX_ATTEMPTS) throw new FabricError("unavailable", error.message, { cause: error });
-        await new Promise<void>((resolve) => this.#deps.timers.after(RETRY_MS, resolve));
-      }
-    }
-  }
-
-  /** What is handed on was read from files proven right before and after. */
-  async #read<T>(
-    segments: readonly Segment[],
-    read: (paths: readonly string[]) => Promise<readonly T[]>,
-  ): Promise<readonly T[]> {
-    if (segments.length === 0) return [];
-    const proveAgain = await this.#proof.prove(segments);
-    const rows = await read(segments.map((segment) => `${this.#segmentsFolder}/${segment.file}`));
-    await proveAgain();
-    return rows;
   }
 }
 

@@ -3,12 +3,14 @@ import { MAX_CONCURRENT_READS } from "../../src/bridge/candle-desk.ts";
 import type { TelemetrySnapshot } from "../../src/bridge/contract.ts";
 import { Gate, LOCAL_GATE } from "../../src/bridge/gate.ts";
 import { ANY_ADDRESS, LOOPBACK_HOSTS } from "../../src/bridge/security.ts";
-import type { StoredCandle } from "../../src/core/candle.ts";
+import type { BarPage } from "../../src/core/bars.ts";
 import { candleText, healthText, logsText } from "./bodies.ts";
-import { bridgeFixture, ManualTime } from "./bridge-fixture.ts";
+import { bridgeFixture, ManualTime, NO_CANDLES } from "./bridge-fixture.ts";
 import { FabricSource } from "./fabric-source.ts";
 
 const ROUTES = [
+  ...["/api", "/api/snapshot", "/api/nodes", "/api/metrics", "/api/rails", "/api/scan", "/api/indicators", "/api/logs"],
+  ...["/api/positions", "/api/orders", "/api/fills", "/api/decisions", "/api/gaps", "/metrics", "/grafana.json"],
   "/healthz",
   "/readyz",
   "/api/telemetry/snapshot",
@@ -44,20 +46,24 @@ describe("Invariant 9 (the bridge cannot act)", () => {
 
   test("Invariant 9 (the bridge cannot act): what the app is given has reading members only.", async () => {
     const asked: string[] = [];
-    const candles = new Proxy(
-      { latest: async () => [] as readonly StoredCandle[] },
-      {
-        get(target, member) {
-          asked.push(String(member));
-          return Reflect.get(target, member);
-        },
+    const candles = new Proxy(NO_CANDLES, {
+      get(target, member) {
+        asked.push(String(member));
+        return Reflect.get(target, member);
       },
-    );
+    });
     const { app } = bridgeFixture({ time: new ManualTime(), candles });
-    for (const path of ["/", "/healthz", "/readyz", "/api/telemetry/snapshot", "/api/candles?symbol=BTCUSDT"]) {
+    for (const path of [
+      "/",
+      "/healthz",
+      "/readyz",
+      "/api/telemetry/snapshot",
+      "/api/candles?symbol=BTCUSDT",
+      "/api/gaps",
+    ]) {
       await app.request(path);
     }
-    expect([...new Set(asked)]).toEqual(["latest"]);
+    expect([...new Set(asked)]).toEqual(["bars", "gaps"]);
   });
 
   test("Invariant 9 (the bridge cannot act): a dead market turns stale and unready, never fresh.", async () => {
@@ -111,38 +117,22 @@ describe("/api/telemetry/snapshot", () => {
 });
 
 describe("/api/candles", () => {
-  test("It gives one array of flat rows named as on the wire, oldest first.", async () => {
+  test("It gives flat rows named as on the wire, oldest first, and where the next older page begins.", async () => {
     const { app } = bridgeFixture({ candles: new FabricSource(10) });
-    const rows = (await (await app.request("/api/candles?symbol=BTCUSDT&limit=3")).json()) as Record<string, unknown>[];
-    expect(rows).toHaveLength(3);
-    expect(Object.keys(rows[0] ?? {})).toEqual([
-      "symbol",
-      "openTime",
-      "closeTime",
-      "open",
-      "high",
-      "low",
-      "close",
-      "volume",
-      "quoteVolume",
-      "trades",
-      "takerBuyVolume",
-      "takerBuyQuoteVolume",
-      "firstTradeId",
-      "lastTradeId",
-      "provenance",
-      "commitSeq",
-      "prevOpenTime",
-    ]);
-    const times = rows.map((row) => Number(row.openTime));
+    const reply = await app.request("/api/candles?symbol=BTCUSDT&limit=3");
+    const page = (await reply.json()) as { candles: Record<string, unknown>[]; older: number };
+    expect(page.candles).toHaveLength(3);
+    const times = page.candles.map((row) => Number(row.openTime));
     expect(times).toEqual([...times].sort((a, b) => a - b));
-    expect(rows[0]?.closeTime).toBe((times[0] ?? 0) + 59_999);
+    expect(page.candles[0]?.closeTime).toBe((times[0] ?? 0) + 59_999);
+    expect(page.older).toBe(times[0] ?? 0);
   });
 
-  test("A symbol without candles gives an empty array.", async () => {
-    const { app } = bridgeFixture();
-    const reply = await app.request("/api/candles?symbol=NOSUCH");
-    expect([reply.status, await reply.text()]).toEqual([200, "[]"]);
+  test("A symbol that the store does not have is not found; before there is a store, the answer is to come again.", async () => {
+    const { app } = bridgeFixture({ candles: new FabricSource(10) });
+    expect((await app.request("/api/candles?symbol=NOSUCH")).status).toBe(404);
+    const early = await bridgeFixture().app.request("/api/candles?symbol=NOSUCH");
+    expect([early.status, early.headers.get("retry-after")]).toEqual([503, "1"]);
   });
 
   for (const query of ["", "?symbol=", "?symbol=btc", "?symbol=A%20B", `?symbol=${"A".repeat(50)}`]) {
@@ -164,7 +154,7 @@ describe("/api/candles", () => {
   }
 
   test("A store that cannot be read is answered with 503 and no detail; the log has it.", async () => {
-    const candles = { latest: () => Promise.reject(new Error("Cannot open /secret/path")) };
+    const candles = { ...NO_CANDLES, bars: () => Promise.reject(new Error("Cannot open /secret/path")) };
     const { app, log } = bridgeFixture({ candles });
     const reply = await app.request("/api/candles?symbol=BTCUSDT");
     expect(reply.status).toBe(503);
@@ -174,7 +164,7 @@ describe("/api/candles", () => {
 
   test("A store that does not answer is given up on after five seconds.", async () => {
     const time = new ManualTime();
-    const { app } = bridgeFixture({ time, candles: { latest: () => new Promise(() => {}) } });
+    const { app } = bridgeFixture({ time, candles: { ...NO_CANDLES, bars: () => new Promise(() => {}) } });
     const reply = app.request("/api/candles?symbol=BTCUSDT");
     await new Promise((resolve) => setImmediate(resolve));
     time.advance(5000);
@@ -184,11 +174,11 @@ describe("/api/candles", () => {
   test("The same question is read once for all who ask; too many different ones are turned away.", async () => {
     let reads = 0;
     const answers: (() => void)[] = [];
-    const latest = () => {
+    const bars = () => {
       reads++;
-      return new Promise<readonly StoredCandle[]>((resolve) => answers.push(() => resolve([])));
+      return new Promise<BarPage>((resolve) => answers.push(() => resolve({ bars: [], older: null, isKnown: true })));
     };
-    const { app } = bridgeFixture({ candles: { latest } });
+    const { app } = bridgeFixture({ candles: { ...NO_CANDLES, bars } });
     const same = Array.from({ length: 50 }, () => app.request("/api/candles?symbol=BTCUSDT"));
     const others = Array.from({ length: MAX_CONCURRENT_READS }, (_, i) => app.request(`/api/candles?symbol=S${i}`));
     await new Promise((resolve) => setImmediate(resolve));
@@ -215,7 +205,7 @@ describe("The page and its assets", () => {
     const page = await app.request("/");
     expect([page.status, page.headers.get("content-type")]).toEqual([200, "text/html; charset=utf-8"]);
     expect(await (await app.request("/assets/app.js")).text()).toBe("1");
-    for (const path of ["/assets/none.js", "/assets/../../etc/passwd", "/assets/%2e%2e%2fetc", "/nowhere", "/api"]) {
+    for (const path of ["/assets/none.js", "/assets/../../etc/passwd", "/assets/%2e%2e%2fetc", "/nowhere", "/api/none"]) {
       const reply = await app.request(path);
       expect(reply.status).toBe(404);
       expect(await reply.json()).toHaveProperty("error");

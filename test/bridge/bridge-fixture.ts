@@ -64,7 +64,7 @@ export class LogBook implements Log {
 }
 
 export const NO_ASSETS: DashboardAssets = { get: () => null };
-export const NO_CANDLES: CandleReader = { latest: async () => [] };
+export const NO_CANDLES: CandleReader = { bars: async () => null, gaps: async () => null };
 
 export interface Fixture {
   readonly hub: TelemetryHub;

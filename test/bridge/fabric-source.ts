@@ -1,3 +1,4 @@
+import type { BarPage, BarQuery } from "../../src/core/bars.ts";
 import type { StoredCandle } from "../../src/core/candle.ts";
 import { closeTimeOf } from "../../src/core/candle.ts";
 import type { LogLevel } from "../../src/core/env.ts";
@@ -13,6 +14,7 @@ import type {
   RailState,
   ScanRow,
 } from "../../src/core/wire.ts";
+import { barsOf } from "./memory-bars.ts";
 
 const DAY_MS = 86_400_000;
 const START = Date.parse("2025-01-01T00:00:00Z");
@@ -51,8 +53,8 @@ export class FabricSource {
   }
 
   /** As the store would answer `/api/candles`. */
-  readonly latest = async (symbol: string, limit: number): Promise<readonly StoredCandle[]> =>
-    (this.#history.get(symbol) ?? []).slice(-limit);
+  readonly bars = async (query: BarQuery): Promise<BarPage> => barsOf(this.#history.get(query.symbol) ?? [], query);
+  readonly gaps = async (): Promise<readonly never[]> => [];
 
   /** Closes one minute and sends everything. */
   second(ingest: Ingest): void {
@@ -64,7 +66,13 @@ export class FabricSource {
       });
     }
     this.#maybeTrade();
-    this.#node(ingest, "sim", "sim", { seed: 1, speed: 60 }, { "sim.trades.total": this.#commitSeq * 41 });
+    this.#node(
+      ingest,
+      "sim",
+      "sim",
+      { seed: 1, speed: 60 },
+      { ...processValues(2), "events.total": this.#commitSeq * 41 },
+    );
     this.#node(ingest, "market-data", "market-data", { feed: "binance", venue: "simulated" }, this.#marketValues());
     this.#runner(ingest, "sma-cross");
     this.#runner(ingest, "channel-breakout");
@@ -167,13 +175,15 @@ export class FabricSource {
 
   #runner(ingest: Ingest, name: string): void {
     const values = {
-      "candles.delivered.total": this.#commitSeq,
-      "decisions.total": this.#orders.length,
-      "journal.commit.p50": 0.31,
-      "journal.commit.p99": 0.84,
-      "latency.close.p50": 1.92,
-      "latency.close.p99": 4.41,
-      "rail.polls.total": 12,
+      ...processValues(name.length),
+      "publish.sent.total": this.#commitSeq,
+      "socket.received.total": this.#commitSeq,
+      "candles.total": this.#commitSeq,
+      "orders.sent.total": this.#orders.length,
+      "publish.to.decided.p50.ms": 1.92,
+      "publish.to.decided.p99.ms": 4.41,
+      "fast.delivered.total": this.#commitSeq,
+      "polls.total": 12,
     };
     this.#node(ingest, name, "runner", { strategy: name, symbols: 3 }, values, this.#rails(name));
     const positions = this.symbols.map((symbol, i) => {
@@ -243,7 +253,7 @@ export class FabricSource {
       "scanner",
       "scanner",
       { rules: 3 },
-      { "scan.candles.total": this.#commitSeq },
+      { ...processValues(3), "scan.candles.total": this.#commitSeq },
       this.#rails("scanner"),
     );
     const rows = ["momentum-rank", "range-breakout", "volume-spike"].flatMap((rule, r) =>
@@ -266,16 +276,16 @@ export class FabricSource {
 
   #marketValues(): Readonly<Record<string, number>> {
     return {
+      ...processValues(4),
       "feed.trades.total": this.#commitSeq * 437,
-      "feed.lag.p50": 1.4,
-      "feed.lag.p99": 6.2,
-      "store.commit.p50": 1.18,
-      "store.commit.p99": 2.9,
-      "store.rows.total": this.#commitSeq,
-      "zmq.published.total": this.#commitSeq * 2,
-      "zmq.dropped.total": 0,
-      "process.memory.mb": 118.4,
-      "process.loopLag.p99": 1.1,
+      "feed.reconnects.total": 0,
+      "ingest.gaps.total": 0,
+      "close.to.publish.p50.ms": 1.4,
+      "close.to.publish.p99.ms": 6.2,
+      "store.lastCommitMs": 1.18,
+      "store.rows": this.#commitSeq,
+      "publish.sent.total": this.#commitSeq * 2,
+      "publish.dropped.total": 0,
     };
   }
 
@@ -309,4 +319,13 @@ export class FabricSource {
     this.#seqs.set(`${node} ${topic}`, seq);
     ingest(topic, JSON.stringify({ v: 1, node, epoch: `e-${node}`, seq, sentAt: Date.now(), ...body }));
   }
+}
+
+function processValues(seed: number): Readonly<Record<string, number>> {
+  return {
+    "process.cpu.percent": 1.5 + seed / 4,
+    "process.rss.bytes": (90 + seed * 7) * 1_048_576,
+    "loop.lag.p50.ms": 0.12,
+    "loop.lag.p99.ms": 1 + seed / 10,
+  };
 }

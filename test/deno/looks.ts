@@ -21,7 +21,7 @@ export function leftovers(data: string): readonly string[] {
 /** The newest candles as the page gets them. */
 export async function candlesOf(address: string, symbol: string): Promise<readonly Row[]> {
   const reply = await fetch(`${address}/api/candles?symbol=${symbol}&limit=5`, { signal: AbortSignal.timeout(2000) });
-  return (await reply.json()) as Row[];
+  return ((await reply.json()) as { candles: Row[] }).candles;
 }
 
 /** Reads an event stream until every kind was seen, at most 10 s, and breaks it off. */

@@ -80,7 +80,7 @@ export class Up implements AsyncDisposable {
   async candles(symbol: string, limit = 3): Promise<readonly { readonly openTime: number }[]> {
     const url = `http://127.0.0.1:${this.port}/api/candles?symbol=${symbol}&limit=${limit}`;
     const reply = await fetch(url, { signal: AbortSignal.timeout(2000) });
-    return (await reply.json()) as { openTime: number }[];
+    return ((await reply.json()) as { candles: { openTime: number }[] }).candles;
   }
 
   async firstCandle(symbol: string, withinMs = 15_000): Promise<number> {

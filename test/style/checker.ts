@@ -21,7 +21,7 @@ const BANNED: readonly (readonly [RegExp, string])[] = [
     "use the injected HttpGet or OpenSocket",
   ],
   [/(?<![.\w"'#:-])(Bun|Deno)\.\w/, "a runtime's own API belongs behind #platform or #zmq-backend"],
-  [/(?<![.\w])process\.\w/, "take what you need from the composition root in src/role"],
+  [/(?<![.\w"'])process\.\w/, "take what you need from the composition root in src/role"],
 ];
 
 /** Files whose purpose is the banned thing itself. */

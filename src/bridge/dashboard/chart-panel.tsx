@@ -180,7 +180,8 @@ function runChart(
 async function fetchCandles(symbol: string): Promise<readonly ChartCandle[] | null> {
   try {
     const reply = await fetch(`/api/candles?symbol=${encodeURIComponent(symbol)}&limit=${FIRST_ROWS}`);
-    return reply.ok ? ((await reply.json()) as readonly ChartCandle[]) : null;
+    if (reply.status === 404) return [];
+    return reply.ok ? ((await reply.json()) as { readonly candles: readonly ChartCandle[] }).candles : null;
   } catch {
     return null;
   }

@@ -5,7 +5,7 @@ import type { AppBindings } from "../../bridge/peer.ts";
 import { TelemetryHub } from "../../bridge/telemetry-hub.ts";
 import { ZmqSubscriber } from "../../bus/zmq-subscriber.ts";
 import { TOPICS } from "../../core/topic.ts";
-import { openStoreReader } from "../../store/reader.ts";
+import { openBarReader } from "../../store/bar-reader.ts";
 import type { Exposure } from "../cli/exposure-flags.ts";
 import { dataFolder } from "../lifecycle/data-folder.ts";
 import { runNode } from "../lifecycle/node.ts";
@@ -33,7 +33,7 @@ export async function runBridge(options: BridgeOptions): Promise<number | undefi
     async (node) => {
       const { log } = node;
       const hub = new TelemetryHub({ ...platform, log, epoch: platform.random.uuid(), version: VERSION });
-      const reader = openStoreReader({ folder: folder.path }, platform);
+      const reader = openBarReader({ folder: folder.path }, platform);
       const assets = dashboardFiles();
       const gate = openGate(options, token, options.port, log);
       const app = createApp({
