@@ -205,7 +205,13 @@ describe("The page and its assets", () => {
     const page = await app.request("/");
     expect([page.status, page.headers.get("content-type")]).toEqual([200, "text/html; charset=utf-8"]);
     expect(await (await app.request("/assets/app.js")).text()).toBe("1");
-    for (const path of ["/assets/none.js", "/assets/../../etc/passwd", "/assets/%2e%2e%2fetc", "/nowhere", "/api/none"]) {
+    for (const path of [
+      "/assets/none.js",
+      "/assets/../../etc/passwd",
+      "/assets/%2e%2e%2fetc",
+      "/nowhere",
+      "/api/none",
+    ]) {
       const reply = await app.request(path);
       expect(reply.status).toBe(404);
       expect(await reply.json()).toHaveProperty("error");

@@ -92,6 +92,61 @@ describe("Ages", () => {
   });
 });
 
+describe("Trading and indicators", () => {
+  const told = { mode: "paper", strategy: "s", positions: [], orders: [] };
+  const envelope = { v: 1, node: "r", epoch: "life", sentAt: 1 };
+  const fill = { clientOrderId: null, symbol: "BTCUSDT", side: "buy", quantity: "1", price: "2" };
+  const fills = [{ ...fill, fee: "0", feeAsset: null, openTime: 0, at: null }];
+
+  test("A runner of an older version, which tells no fills, is heard as before.", () => {
+    const { store } = storeAt();
+    const result = store.ingest("telemetry.positions", JSON.stringify({ ...envelope, seq: 1, ...told }));
+    expect(result.outcome).toBe("accepted");
+    expect(store.nodes()[0]?.positions).toMatchObject(told);
+    const newer = JSON.stringify({ ...envelope, seq: 2, ...told, fills, unforeseen: 1 });
+    expect(store.ingest("telemetry.positions", newer).outcome).toBe("accepted");
+    expect(store.nodes()[0]?.positions?.fills).toHaveLength(1);
+    expect(store.nodes()[0]?.positions).not.toHaveProperty("unforeseen");
+  });
+
+  for (const [what, body] of Object.entries({
+    "a number for money": { ...told, fills: [{ ...fills[0], price: 2 }] },
+    "more than 50 fills": { ...told, fills: Array.from({ length: 51 }, () => fills[0]) },
+    "a profit that is no decimal": { ...told, pnl: { day: null, today: "much", total: "0", byQuote: [] } },
+    "decimals below zero": {
+      ...told,
+      instruments: [{ symbol: "BTCUSDT", priceDecimals: -1, quantityDecimals: 0, source: "venue" }],
+    },
+  })) {
+    test(`Positions with ${what} are malformed.`, () => {
+      const { store } = storeAt();
+      const result = store.ingest("telemetry.positions", JSON.stringify({ ...envelope, seq: 1, ...body }));
+      expect(result.outcome).toBe("malformed");
+    });
+  }
+
+  test("Indicators are kept while their node speaks, and rows that do not fit their names are malformed.", () => {
+    const { store, time } = storeAt();
+    const table = {
+      symbol: "BTCUSDT",
+      names: ["fast"],
+      rows: [
+        [0, 1.5],
+        [60_000, null],
+      ],
+    };
+    const body = { ...envelope, strategy: "s", timeframe: "1m", omitted: 0 };
+    const topic = "telemetry.indicators.r";
+    expect(store.ingest(topic, JSON.stringify({ ...body, seq: 1, symbols: [table] })).outcome).toBe("accepted");
+    const bad = JSON.stringify({ ...body, seq: 2, symbols: [{ ...table, names: ["fast", "slow"] }] });
+    expect(store.ingest(topic, bad).outcome).toBe("malformed");
+    time.ms += 2 * STALE_AFTER_MS;
+    expect(store.nodes()[0]?.indicators).toMatchObject({ stale: true });
+    store.ingest("telemetry.health.r", healthText({ node: "r", seq: 1 }));
+    expect(store.nodes()[0]?.indicators).toMatchObject({ stale: false, ageMs: 2 * STALE_AFTER_MS, symbols: [table] });
+  });
+});
+
 describe("Bounds", () => {
   test("At the node bound the longest-silent node leaves, counted, and its keys are named.", () => {
     const { store } = storeAt({ ...STORE_LIMITS, nodes: 2 });

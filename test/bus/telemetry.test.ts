@@ -63,6 +63,35 @@ describe("TelemetryPublisher", () => {
     expect(time.pending).toBe(0);
   });
 
+  test("publishes indicators where they are new, and after ten looks without news for those who came late", () => {
+    const time = new ManualTime();
+    const topics: string[] = [];
+    let version = 0;
+    const deps = {
+      publisher: { publish: (topic: string) => topics.push(topic) },
+      timers: time,
+      clock: time,
+      log: new WarnLog(),
+    };
+    const snapshot = () => ({ strategy: "s", timeframe: "1m", symbols: [], omitted: 0 });
+    const telemetry = new TelemetryPublisher(
+      { node: "r1" },
+      suppliers({ indicators: { version: () => version, snapshot } }),
+      deps,
+    );
+    const sent = () => topics.splice(0).filter((topic) => topic === "telemetry.indicators.r1").length;
+    expect(sent()).toBe(1);
+    time.advance(9000);
+    expect(sent()).toBe(0);
+    time.advance(1000);
+    expect(sent()).toBe(1);
+    version++;
+    time.advance(2000);
+    expect(sent()).toBe(1);
+    telemetry.close();
+    expect(time.pending).toBe(0);
+  });
+
   test("a supplier that throws is counted and logged at most once a second; the others are published", () => {
     const time = new ManualTime();
     const log = new WarnLog();

@@ -115,6 +115,8 @@ describe("A market order at a venue in Binance's protocol", () => {
     }
     expect(bench.sent.filter(isPost)).toEqual([]);
     expect(bench.broker.counters()["venue.orders.refused.here.total"]).toBe(cases.length);
+    expect(bench.broker.precision?.("BTCUSDT")).toEqual({ priceDecimals: 2, quantityDecimals: 5 });
+    expect(bench.broker.precision?.("ETHUSDT")).toBeNull();
   });
 
   test("that the venue refuses is rejected with the venue's words and code", async () => {

@@ -251,6 +251,7 @@ test("Filters are read as Binance's document shows them; those that do not conce
   expect(rules).toEqual({
     base: "BTC",
     quote: "USDT",
+    tick: "0.01",
     lots: [
       { filter: "LOT_SIZE", least: "0.00001000", most: "9000.00000000", step: "0.00001000" },
       { filter: "MARKET_LOT_SIZE", least: "0.00000000", most: "87.96421500", step: "0.00000000" },

@@ -5,7 +5,7 @@ import type { Reply } from "../../src/execution/binance/reply.ts";
 import type { Parameters } from "../../src/execution/binance/signing.ts";
 import type { SymbolRules } from "../../src/execution/binance/symbol-rules.ts";
 
-const RULES: SymbolRules = { base: "BTC", quote: "USDT", lots: [], notionals: [] };
+const RULES: SymbolRules = { base: "BTC", quote: "USDT", tick: null, lots: [], notionals: [] };
 
 /** A desk whose venue has these klines of BNBUSDT, by openTime, and answers as Binance does. */
 function desk(reply: (asked: Map<string, string>) => Reply): {

@@ -66,6 +66,7 @@ export function tellOf(
         : {
             positions: () => ({
               ...{ mode: "paper" as const, strategy: "sim", positions: runner.positions(), orders: runner.orders() },
+              ...runner.account(),
             }),
           }),
       logs,

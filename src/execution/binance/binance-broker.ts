@@ -10,6 +10,7 @@ import type {
   SubmitOutcome,
 } from "../broker.ts";
 import { type DecimalValue, decimal } from "../decimal.ts";
+import type { Precision } from "../instruments.ts";
 import { readAccount } from "./account-reader.ts";
 import { CommissionDesk } from "./commission.ts";
 import type { VenueEndpoint } from "./endpoint.ts";
@@ -156,6 +157,10 @@ class SpotBroker implements BinanceBroker {
 
   exchangeNowMs(): number | null {
     return this.#rest.venueClock.nowMs();
+  }
+
+  precision(symbol: string): Precision | null {
+    return this.#rules.precisionOf(symbol);
   }
 
   follow(listener: (report: BrokerReport) => void): void {

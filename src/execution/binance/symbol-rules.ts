@@ -1,6 +1,7 @@
 import type { Clock } from "../../core/env.ts";
 import { messageOf } from "../../core/errors.ts";
 import { decimal, decimalText } from "../decimal.ts";
+import type { Precision } from "../instruments.ts";
 import { decimalOf, type Row, rowOf, rowsOf, textOf, Unreadable } from "./fields.ts";
 import { CODES, refusalText } from "./reply.ts";
 import { reasonOf, type VenueRest } from "./venue-rest.ts";
@@ -23,6 +24,8 @@ interface NotionalRule {
 export interface SymbolRules {
   readonly base: string;
   readonly quote: string;
+  /** The least difference of prices; null where the venue tells none. Nothing is checked by it: orders are at the market. */
+  readonly tick: string | null;
   readonly lots: readonly LotRule[];
   readonly notionals: readonly NotionalRule[];
 }
@@ -76,6 +79,17 @@ export class SymbolRuleBook {
     }
   }
 
+  /** Decimals by the rules, as far as they were asked for; null where they were not yet. */
+  precisionOf(symbol: string): Precision | null {
+    const rules = this.#rules.get(symbol)?.rules;
+    if (!rules) return null;
+    const step = rules.lots.find(({ filter, step: size }) => filter === "LOT_SIZE" && decimal(size).gt("0"))?.step;
+    return {
+      priceDecimals: rules.tick === null ? null : decimalsOf(rules.tick),
+      quantityDecimals: step === undefined ? null : decimalsOf(step),
+    };
+  }
+
   /** Forgets a symbol's rules: the venue refused by them what they let through. */
   forget(symbol: string): void {
     this.#rules.delete(symbol);
@@ -125,11 +139,14 @@ function once<T>(asking: Map<string, Promise<T>>, key: string, ask: () => Promis
 export function readRules(row: Row): SymbolRules {
   const lots: LotRule[] = [];
   const notionals: NotionalRule[] = [];
+  let tick: string | null = null;
   for (const filter of rowsOf(row.filters)) {
     const type = filter.filterType;
     if (type === "LOT_SIZE" || type === "MARKET_LOT_SIZE") {
       const [least, most, step] = ["minQty", "maxQty", "stepSize"].map((name) => decimalOf(filter, name));
       lots.push({ filter: type, least: least ?? "0", most: most ?? "0", step: step ?? "0" });
+    } else if (type === "PRICE_FILTER") {
+      tick = tickOf(filter);
     } else if (type === "MIN_NOTIONAL" && filter.applyToMarket === true) {
       notionals.push({ filter: type, least: decimalOf(filter, "minNotional"), most: null });
     } else if (type === "NOTIONAL") {
@@ -138,7 +155,22 @@ export function readRules(row: Row): SymbolRules {
       if (least !== null || most !== null) notionals.push({ filter: type, least, most });
     }
   }
-  return { base: textOf(row, "baseAsset"), quote: textOf(row, "quoteAsset"), lots, notionals };
+  return { base: textOf(row, "baseAsset"), quote: textOf(row, "quoteAsset"), tick, lots, notionals };
+}
+
+/** Null where it is switched off ("0") or unreadable: it is for people alone, and nothing may hang on it. */
+function tickOf(filter: Row): string | null {
+  try {
+    const size = decimalOf(filter, "tickSize");
+    return decimal(size).gt("0") ? size : null;
+  } catch {
+    return null;
+  }
+}
+
+/** Decimals of "0.01000000": 2. */
+function decimalsOf(size: string): number {
+  return decimalText(decimal(size)).split(".")[1]?.length ?? 0;
 }
 
 function lotFault({ lots, base }: SymbolRules, quantity: string): string | null {
