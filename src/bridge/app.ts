@@ -43,7 +43,7 @@ export function createApp(deps: AppDeps): Hono {
   for (const route of routes) app.get(route.path, (c) => answer(route, c));
   // By its earlier name.
   app.get("/api/telemetry/snapshot", (c) => c.json(deps.telemetry.snapshot(), 200, NO_STORE));
-  app.get("/api", (c) => description(c, routes, deps.version));
+  app.get("/api", description(routes, deps.version));
   app.get("/metrics", (c) => c.body(prometheusText(deps.telemetry.snapshot()), 200, METRICS_HEADERS));
   app.get("/grafana.json", (c) => c.json(grafana, 200, { "cache-control": "no-cache" }));
   app.get("/api/telemetry/stream", (c) => stream(c, deps.telemetry));
@@ -64,13 +64,18 @@ export function createApp(deps: AppDeps): Hono {
 const NO_STORE = { "cache-control": "no-store" };
 const METRICS_HEADERS = { ...NO_STORE, "content-type": "text/plain; version=0.0.4; charset=utf-8" };
 
-/** For programs, unless text/html is asked for before anything else that would do. */
-function description(c: Context, routes: readonly ApiRoute[], version: string): Response {
-  c.header("cache-control", "no-cache");
-  c.header("vary", "accept");
-  const kinds = (c.req.header("accept") ?? "").split(",").map((kind) => kind.split(";")[0]?.trim());
-  const first = kinds.find((kind) => kind === "text/html" || kind === "application/json");
-  return first === "text/html" ? c.html(routeList(routes, version)) : c.json(openApi(routes, version));
+/** For programs, unless text/html is asked for before anything else that would do. Made when it is first asked for. */
+function description(routes: readonly ApiRoute[], version: string): (c: Context) => Response {
+  let json: string | null = null;
+  return (c) => {
+    c.header("cache-control", "no-cache");
+    c.header("vary", "accept");
+    const kinds = (c.req.header("accept") ?? "").split(",").map((kind) => kind.split(";")[0]?.trim());
+    const first = kinds.find((kind) => kind === "text/html" || kind === "application/json");
+    if (first === "text/html") return c.html(routeList(routes, version));
+    json ??= JSON.stringify(openApi(routes, version));
+    return c.body(json, 200, { "content-type": "application/json" });
+  };
 }
 
 const STREAM_HEADERS = {

@@ -82,6 +82,7 @@ export function barRow(symbol: string, row: readonly Cell[]): BarRow {
 function exactSum(column: string): string {
   const units = `round(${column} * ${UNITS})`;
   const isWhole = `${column} * ${UNITS} < ${EXACT_BELOW} AND ${units} / ${UNITS} = ${column}`;
-  const sum = `sum(CASE WHEN ${isWhole} THEN ${units}::HUGEINT ELSE 0 END)`;
-  return `CASE WHEN bool_and(${isWhole}) AND ${sum} < ${EXACT_BELOW} THEN ${sum}::DOUBLE / ${UNITS} ELSE fsum(${column}) END`;
+  // Of whole numbers above zero, whose sum and so every sum on the way to it is exact in a double below the bound.
+  const sum = `sum(${units})`;
+  return `CASE WHEN bool_and(${isWhole}) AND ${sum} < ${EXACT_BELOW} THEN ${sum} / ${UNITS} ELSE fsum(${column}) END`;
 }
