@@ -80,6 +80,8 @@ describe("/metrics", () => {
         "x.ms.total",
         "store.rows",
         "node.up",
+        "valueOf",
+        "constructor",
       ),
     );
     const values = fc.dictionary(dotted, fc.double({ noNaN: true, noDefaultInfinity: true }), { maxKeys: 12 });
