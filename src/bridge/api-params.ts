@@ -12,8 +12,9 @@ export const symbolParam = v.pipe(
 
 export const nodeParam = v.pipe(
   v.string(),
-  v.regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/),
-  v.description("a node's name such as market-data"),
+  v.nonEmpty(),
+  v.maxLength(64),
+  v.description("a node's name such as market-data (1 to 64 characters)"),
 );
 
 export const nameParam = v.pipe(

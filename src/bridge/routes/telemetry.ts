@@ -162,7 +162,7 @@ function scanAnswer(snapshot: TelemetrySnapshot, rule: string | undefined, limit
 const LEVELS: readonly LogLevel[] = ["debug", "info", "warn", "error"];
 
 /** A place among all nodes' entries: time, number and node of the last one shown. */
-const LOG_CURSOR = /^(-?\d{1,16}(?:\.\d{1,20})?)~(\d{1,16})~([A-Za-z0-9][A-Za-z0-9._-]{0,63})$/;
+const LOG_CURSOR = /^(-?\d{1,16}(?:\.\d{1,20})?)~(\d{1,16})~([\s\S]{1,64})$/;
 
 const logCursorParam = v.pipe(
   v.string(),
