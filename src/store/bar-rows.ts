@@ -1,5 +1,6 @@
 import type { Bar } from "../core/bars.ts";
 import type { Provenance } from "../core/candle.ts";
+import { MINUTE_MS } from "../core/time.ts";
 import { bucketOf, type Timeframe, timeframeMs } from "../core/timeframe.ts";
 import { type Cell, literal } from "./duckdb.ts";
 import { numberOrNull } from "./schema.ts";
@@ -24,7 +25,16 @@ const WORSENING: readonly Provenance[] = ["empty", "complete", "backfilled", "im
 const UNITS = "1e8";
 const EXACT_BELOW = "9007199254740992";
 
-/** The columns of one bar, over rows grouped by `bucket`. */
+const RANK = `CASE provenance ${WORSENING.map((each, at) => `WHEN ${literal(each)} THEN ${at}`).join(" ")} END`;
+
+/** The columns of a bar that is one minute. */
+const MINUTE_COLUMNS = [
+  ...["epoch_ms(open_time)", "open", "high", "low", "close", "volume", "quote_volume", "trades"],
+  ...["taker_buy_volume", "taker_buy_quote_volume", "first_trade_id", "last_trade_id"],
+  ...[RANK, "1", "commit_seq", "epoch_ms(open_time)"],
+];
+
+/** The same columns of a longer bar, over rows grouped by `bucket`. */
 const COLUMNS = [
   "bucket",
   "arg_min(open, open_time)",
@@ -36,7 +46,7 @@ const COLUMNS = [
   ...["taker_buy_volume", "taker_buy_quote_volume"].map(exactSum),
   "arg_min_null(first_trade_id, open_time) FILTER (WHERE trades > 0)",
   "arg_max_null(last_trade_id, open_time) FILTER (WHERE trades > 0)",
-  `max(CASE provenance ${WORSENING.map((each, at) => `WHEN ${literal(each)} THEN ${at}`).join(" ")} END)`,
+  `max(${RANK})`,
   "count(*)",
   "max(commit_seq)",
   "epoch_ms(max(open_time))",
@@ -45,11 +55,14 @@ const COLUMNS = [
 /** SQL for a range's bars out of segment files, newest first. */
 export function barSql(paths: readonly string[], { symbol, timeframe, from, to, limit }: BarRange): string {
   const lengthMs = timeframeMs(timeframe);
+  const source = `read_parquet([${paths.map(literal).join(", ")}], union_by_name = true)
+      WHERE symbol = ${literal(symbol)} AND open_time >= make_timestamp_ms(${from}) AND open_time < make_timestamp_ms(${to})`;
+  if (lengthMs === MINUTE_MS)
+    return `SELECT ${MINUTE_COLUMNS.join(", ")} FROM ${source} ORDER BY open_time DESC LIMIT ${limit}`;
   // Weeks begin on Mondays, and the first one before the epoch.
   const origin = bucketOf(0, timeframe);
   return `SELECT ${COLUMNS.join(", ")} FROM (SELECT *, (epoch_ms(open_time) - (${origin})) // ${lengthMs} * ${lengthMs} + (${origin}) AS bucket
-      FROM read_parquet([${paths.map(literal).join(", ")}], union_by_name = true)
-      WHERE symbol = ${literal(symbol)} AND open_time >= make_timestamp_ms(${from}) AND open_time < make_timestamp_ms(${to}))
+      FROM ${source})
     GROUP BY bucket ORDER BY bucket DESC LIMIT ${limit}`;
 }
 
