@@ -134,8 +134,8 @@ export class Backfill {
     job.timer = null;
     const slot = track.front;
     if (slot === null || !track.connected) return;
-    // The row before a hole may lack trades that were told during it: it is looked at in the same request.
-    const from = track.tookFromTrades(slot.from - MINUTE_MS) ? slot.from - MINUTE_MS : slot.from;
+    // The rows just before a hole may lack trades that were told during it, or before it by a feed that was dead already.
+    const from = track.lastTradedBefore(slot.from);
     const through = Math.min(slot.through, from + (PAGE_MINUTES - 1) * MINUTE_MS);
     const early = this.#wallMsUntil(through + MINUTE_MS + this.#options.settleMs);
     if (early > 0) {

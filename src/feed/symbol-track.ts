@@ -229,6 +229,16 @@ export class SymbolTrack {
     return this.#queue.some((slot) => closedAt(slot) === openTime);
   }
 
+  /** The last minute before this one known by its trades, over quiet ones; itself where the venue's own (or nothing known) lies before. */
+  lastTradedBefore(openTime: number): number {
+    let from = openTime;
+    while (this.tookFromTrades(from - MINUTE_MS)) {
+      from -= MINUTE_MS;
+      if (this.recent(from)?.provenance !== "empty") break;
+    }
+    return from;
+  }
+
   /** Whether a row was put out lately between these minutes, both inclusive. */
   hasRecent(from: number, through: number): boolean {
     return this.#recent.some(({ openTime }) => openTime >= from && openTime <= through);

@@ -297,6 +297,27 @@ describe("Market ingest", () => {
     expect(out.revised.map((row) => [row.openTime, row.trades])).toEqual([[START, 2]]);
   });
 
+  test("what a feed lost before it was found dead is looked for as far back as its last trade, behind quiet minutes", async () => {
+    const market = [trade(1, 1000), trade(2, 20_000), trade(3, 190_000)];
+    const { out, feed, connect, give, quiet, time } = await scene(market);
+    connect(START - MINUTE_MS);
+    await give(trade(1, 1000));
+    // The feed is dead from here on, and answers all the while.
+    await quiet(121_000);
+    feed.sink?.onInterrupted([BTC], "the feed is dead");
+    await time.moveTo(START + 130_000);
+    connect();
+    await give(trade(3, 190_000));
+    await quiet(241_000);
+    await time.moveTo(START + 250_000);
+    expect(shown(out).slice(0, 3)).toEqual([
+      [0, "complete", 1],
+      [1, "empty", 0],
+      [2, "backfilled", 0],
+    ]);
+    expect(out.revised.map((row) => [row.openTime, row.trades])).toContainEqual([START, 2]);
+  });
+
   test("rows that were in doubt when their node died are re-checked by the next one, and quiet minutes stand on the corrected close", async () => {
     const market = [trade(1, 1000), trade(2, 59_900)];
     const first = await scene(market);
