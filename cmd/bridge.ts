@@ -1,7 +1,7 @@
 import type { FabricCommand } from "../src/role/cli/command.ts";
 import { EXPOSURE_FLAGS, exposureOf, TOKEN_FLAG } from "../src/role/cli/exposure-flags.ts";
 import { DATA_FLAG, endpointsOf, NAME_FLAG, portOf } from "../src/role/cli/flags.ts";
-import { text } from "../src/role/cli/parse.ts";
+import { text, whole } from "../src/role/cli/parse.ts";
 
 const command: FabricCommand = {
   meta: {
@@ -31,6 +31,12 @@ const command: FabricCommand = {
       valueHint: "ENDPOINT",
       description: "a node's endpoint elsewhere (those of the data folder are found); may be given several times",
     },
+    "max-clients": {
+      type: "string",
+      valueHint: "N",
+      default: "5000",
+      description: "event streams at once; one more is answered 503",
+    },
   },
   repeatable: ["telemetry", "allow-host"],
   secret: ["token"],
@@ -41,6 +47,7 @@ const command: FabricCommand = {
       data: text(values, "data"),
       name: text(values, "name"),
       telemetry: endpointsOf(values, "telemetry"),
+      maxClients: whole(values, "max-clients", 1, 100_000) ?? 5000,
     };
     const { runBridge } = await import("../src/role/bridge/bridge.ts");
     return runBridge(options);

@@ -12,6 +12,7 @@ import { marketRoutes } from "./routes/market.ts";
 import { serviceRoutes } from "./routes/service.ts";
 import { telemetryRoutes } from "./routes/telemetry.ts";
 import { tradingRoutes } from "./routes/trading.ts";
+import { streamRoute } from "./stream-route.ts";
 
 export interface AppDeps {
   readonly telemetry: TelemetryView;
@@ -46,7 +47,7 @@ export function createApp(deps: AppDeps): Hono {
   app.get("/api", description(routes, deps.version));
   app.get("/metrics", (c) => c.body(prometheusText(deps.telemetry.snapshot()), 200, METRICS_HEADERS));
   app.get("/grafana.json", (c) => c.json(grafana, 200, { "cache-control": "no-cache" }));
-  app.get("/api/telemetry/stream", (c) => stream(c, deps.telemetry));
+  app.on("GET", ["/api/stream", "/api/telemetry/stream"], streamRoute(deps.telemetry));
   app.get("/", (c) => asset(c, deps.assets));
   app.get("/assets/:name", (c) => asset(c, deps.assets));
   app.notFound((c) => {
@@ -76,25 +77,6 @@ function description(routes: readonly ApiRoute[], version: string): (c: Context)
     json ??= JSON.stringify(openApi(routes, version));
     return c.body(json, 200, { "content-type": "application/json" });
   };
-}
-
-const STREAM_HEADERS = {
-  "content-type": "text/event-stream; charset=utf-8",
-  // A proxy that compresses or buffers would hold events back.
-  "cache-control": "no-cache, no-transform",
-  "x-accel-buffering": "no",
-};
-
-function stream(c: Context, telemetry: TelemetryView): Response {
-  // Hono answers HEAD through the GET handler and drops the body: a stream opened here would keep its slot for ever.
-  if (c.req.raw.method === "HEAD") return c.body(null, 200, STREAM_HEADERS);
-  const body = telemetry.openStream(c.req.raw.signal);
-  if (body) return c.body(body, 200, STREAM_HEADERS);
-  c.header("retry-after", "5");
-  return c.json(
-    { error: "The bridge has all the stream clients it takes; try again later, or start another bridge" },
-    503,
-  );
 }
 
 function asset(c: Context, assets: DashboardAssets): Response | Promise<Response> {

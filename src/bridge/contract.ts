@@ -10,6 +10,7 @@ import type {
   PositionsBody,
   ScanBody,
 } from "../core/wire.ts";
+import type { TopicFilter } from "./topic-filter.ts";
 
 /** A node or value silent for longer is stale: nodes publish once a second, so three snapshots were missed. */
 export const STALE_AFTER_MS = 3000;
@@ -18,8 +19,8 @@ export const STALE_AFTER_MS = 3000;
 export const MARKET_FRESH_MS = 15_000;
 
 /**
- * SSE event types that carry an id `<epoch>-<seq>` and one wire body plus the `Stamp`. One more, `bridge` (the bridge's own state,
- * first on every connection and with each heartbeat), has no id, so that ids stay without holes.
+ * SSE event types that carry an id `<epoch>-<seq>` and one wire body plus the `Stamp`. Two more have no id: `bridge` (the bridge's
+ * own state, first on every connection and with each heartbeat) and `resync` (see ResyncEvent).
  */
 export const TELEMETRY_TYPES = ["metrics", "positions", "health", "logs", "candle", "scan", "indicators"] as const;
 
@@ -62,6 +63,13 @@ export interface BridgeEvent {
   readonly readyReason: string;
   readonly nodes: number;
   readonly clients: number;
+}
+
+/** Sent without an id before the snapshot where a client asked to go on from an event that this bridge cannot go on from. */
+export interface ResyncEvent {
+  readonly reason: string;
+  /** The bridge's life: what a client knows of another one, log numbers above all, no longer holds. */
+  readonly epoch: string;
 }
 
 export type TelemetryEvent =
@@ -108,15 +116,23 @@ export interface Readiness {
   readonly dataAgeMs: number | null;
 }
 
+export interface StreamRequest {
+  readonly signal: AbortSignal;
+  /** The id of the last event the client was told, with the same topics; null for a client without one. */
+  readonly lastEventId: string | null;
+  /** Null for everything. */
+  readonly topics: TopicFilter | null;
+}
+
 /** What the app shows. None of it can act: every member reads. */
 export interface TelemetryView {
   snapshot(): TelemetrySnapshot;
   readiness(): Readiness;
   /**
-   * A new client's SSE byte stream: the current snapshot as ordinary events, then what follows. Null at the client limit.
-   * Cancelling the stream or aborting `signal` frees the slot.
+   * A new client's SSE byte stream: the current snapshot as ordinary events, or what it has missed, then what follows. Null at
+   * the client limit. Cancelling the stream or aborting `signal` frees the slot.
    */
-  openStream(signal: AbortSignal): ReadableStream<Uint8Array> | null;
+  openStream(request: StreamRequest): ReadableStream<Uint8Array> | null;
 }
 
 /** Reads the store. */

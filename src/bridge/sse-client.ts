@@ -1,65 +1,146 @@
 import { FabricError } from "../core/errors.ts";
+import { joinFrames } from "./sse-frame.ts";
 
 export interface SseClientOptions {
-  /** Most bytes that may wait unread after the greeting. */
-  readonly limitBytes: number;
-  /** Frames the client starts with; outside the limit, because they are shared with every client and bounded by the store. */
-  readonly greeting: readonly Uint8Array[];
+  /** Bytes that may wait unread before nothing more is handed over; one chunk may go beyond it. */
+  readonly roomBytes: number;
+  /** What the client is sent first. */
+  readonly head: Uint8Array;
+  /** Monotonic ms. */
+  now(): number;
+  /** Called when there is room: also from within `give`. */
+  onRoom(client: SseClient): void;
   /** Called once, when the reader has gone by itself. */
-  onGone(): void;
+  onGone(client: SseClient): void;
 }
 
 /**
- * One browser's stream. What it has not read waits in the stream's own queue, by reference to bytes that all clients share;
- * a client whose queue is over the limit is cut off when more is to be sent, and what waited is let go.
+ * One browser's stream. A reader that keeps up is handed every chunk, the same bytes as everybody; one that does not has at
+ * most `roomBytes` and one chunk waiting, and is handed a list of frames later, piece by piece as it reads.
  */
 export class SseClient {
   readonly stream: ReadableStream<Uint8Array>;
-  readonly #limitBytes: number;
+  /** Every event up to this seq was handed over, or a newer one of its key was. */
+  through = 0;
+  /** How many of its group's events those are. */
+  told = 0;
+  readonly #options: SseClientOptions;
   #controller: ReadableStreamDefaultController<Uint8Array> | null = null;
-  #greeting = true;
+  /** What it catches up with, oldest first, from `#next` on. */
+  #frames: readonly Uint8Array[] = [];
+  #next = 0;
+  #framesThrough = 0;
+  #catchingUpSinceMs = 0;
+  #handedBytes = 0;
+  /** What it had read when it was last looked at and had read something, or nothing waited. */
+  #readBytes = 0;
+  #readAtMs: number;
 
   constructor(options: SseClientOptions) {
-    this.#limitBytes = options.limitBytes;
+    this.#options = options;
+    this.#readAtMs = options.now();
     this.stream = new ReadableStream<Uint8Array>(
       {
         start: (controller) => {
           this.#controller = controller;
-          for (const frame of options.greeting) controller.enqueue(frame);
-          this.#greeting = false;
+          this.give(options.head);
         },
+        pull: () => options.onRoom(this),
         cancel: () => {
           this.#controller = null;
-          options.onGone();
+          options.onGone(this);
         },
       },
-      { highWaterMark: options.limitBytes, size: (chunk) => (this.#greeting ? 0 : (chunk?.byteLength ?? 0)) },
+      { highWaterMark: options.roomBytes, size: (chunk) => chunk?.byteLength ?? 0 },
     );
   }
 
-  /** Hands over one chunk. False where the client was over its limit and has been cut off, or had ended before. */
-  send(chunk: Uint8Array): boolean {
-    const room = this.#controller?.desiredSize ?? null;
-    if (this.#controller === null || room === null) return false;
-    if (room < 0) {
-      this.cut(`more than ${this.#limitBytes} bytes were waiting unread`);
-      return false;
-    }
-    this.#controller.enqueue(chunk);
+  /** Whether frames of `catchUp` are still to be handed over. */
+  get isCatchingUp(): boolean {
+    return this.#next < this.#frames.length;
+  }
+
+  get hasRoom(): boolean {
+    return (this.#controller?.desiredSize ?? 0) > 0;
+  }
+
+  /** Hands over one chunk. False, and nothing done, where there is no room or the stream has ended. */
+  give(chunk: Uint8Array): boolean {
+    if (!this.hasRoom) return false;
+    this.#handedBytes += chunk.byteLength;
+    this.#controller?.enqueue(chunk);
     return true;
+  }
+
+  /** Sets out to hand over `frames`, after which all up to `through` are told. Only where it does not catch up already. */
+  catchUp(frames: readonly Uint8Array[], through: number): void {
+    this.#frames = frames;
+    this.#next = 0;
+    this.#framesThrough = through;
+    this.#catchingUpSinceMs = this.#options.now();
+    if (frames.length === 0) this.through = through;
+  }
+
+  /** Hands over as many of its frames as there is room for, in pieces of about `pieceBytes`. */
+  givePieces(pieceBytes: number): { readonly pieces: number; readonly bytes: number } {
+    let pieces = 0;
+    let bytes = 0;
+    while (this.isCatchingUp && this.hasRoom) {
+      const piece = this.#nextPiece(pieceBytes);
+      // First its place, then the piece: a reader that waits asks for more from within `give`.
+      if (!this.isCatchingUp) {
+        this.#frames = [];
+        this.#next = 0;
+        this.through = this.#framesThrough;
+      }
+      this.give(piece);
+      pieces++;
+      bytes += piece.byteLength;
+    }
+    return { pieces, bytes };
+  }
+
+  #nextPiece(pieceBytes: number): Uint8Array {
+    const first = this.#next;
+    let bytes = 0;
+    do bytes += this.#frames[this.#next++]?.byteLength ?? 0;
+    while (this.isCatchingUp && bytes + (this.#frames[this.#next]?.byteLength ?? 0) <= pieceBytes);
+    return joinFrames(this.#frames.slice(first, this.#next));
+  }
+
+  /** For how long it has read nothing while something waited, ms, as seen by looking now and then. */
+  stuckMs(): number {
+    const waitingBytes = this.#options.roomBytes - (this.#controller?.desiredSize ?? 0);
+    const readBytes = this.#handedBytes - waitingBytes;
+    if (waitingBytes === 0 || readBytes > this.#readBytes) {
+      this.#readBytes = readBytes;
+      this.#readAtMs = this.#options.now();
+    }
+    return this.#options.now() - this.#readAtMs;
+  }
+
+  /** For how long it has been catching up with one list, ms. */
+  catchingUpMs(): number {
+    return this.isCatchingUp ? this.#options.now() - this.#catchingUpSinceMs : 0;
   }
 
   /** Breaks the connection and drops what waits. Idempotent. */
   cut(reason: string): void {
     const controller = this.#controller;
-    this.#controller = null;
+    this.#release();
     controller?.error(new FabricError("try-again", `The event stream was cut off: ${reason}`));
   }
 
-  /** Ends the stream in order: what waits is still sent. Idempotent. */
+  /** Ends the stream in order: what was handed over is still sent. Idempotent. */
   end(): void {
     const controller = this.#controller;
-    this.#controller = null;
+    this.#release();
     controller?.close();
+  }
+
+  #release(): void {
+    this.#controller = null;
+    this.#frames = [];
+    this.#next = 0;
   }
 }

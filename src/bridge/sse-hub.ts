@@ -1,38 +1,17 @@
-import type { Timer, Timers } from "../core/env.ts";
+import type { Clock, Timer, Timers } from "../core/env.ts";
+import { CatchUpTurns } from "./catch-up-turns.ts";
+import type { ResyncEvent } from "./contract.ts";
+import { type HubEvent, RetainedEvents } from "./retained-events.ts";
 import { SseClient } from "./sse-client.ts";
 import { encodeComment, encodeEvent, encodeRetry, joinFrames } from "./sse-frame.ts";
-
-export interface HubLimits {
-  /** Clients at once; the next one is refused and counted. */
-  readonly clients: number;
-  /** Bytes a client may leave unread (beyond its first snapshot and one flush) before it is cut off and counted. */
-  readonly clientBytes: number;
-  /** Bytes sent to every client in one go; a burst above it goes out in several, so that readers get their turn. */
-  readonly flushBytes: number;
-  /** Bytes that may wait for the next flush; at the bound they go out at once. */
-  readonly pendingBytes: number;
-}
-
-export const HUB_LIMITS: HubLimits = {
-  clients: 2000,
-  clientBytes: 1024 * 1024,
-  flushBytes: 256 * 1024,
-  pendingBytes: 8 * 1024 * 1024,
-};
-
-export interface HubTimes {
-  /** Events wait this long for company: nodes publish in bursts, and one write per client is cheaper than many. */
-  readonly flushMs: number;
-  readonly heartbeatMs: number;
-  /** What `retry:` tells browsers. */
-  readonly retryMs: number;
-}
-
-export const HUB_TIMES: HubTimes = { flushMs: 5, heartbeatMs: 5000, retryMs: 1000 };
+import { HUB_LIMITS, HUB_TIMES, type HubLimits, type HubTimes } from "./sse-limits.ts";
+import { StreamGroup } from "./stream-group.ts";
+import type { TopicFilter } from "./topic-filter.ts";
 
 export interface HubDeps {
+  readonly clock: Clock;
   readonly timers: Timers;
-  /** Names this hub's life in event ids. */
+  /** Names this hub's life in event ids: without line breaks. */
   readonly epoch: string;
   /** The hub's own state: sent first on every connection and with each heartbeat, without an id. */
   greeting(): { readonly type: string; readonly data: unknown };
@@ -40,63 +19,85 @@ export interface HubDeps {
   readonly times?: HubTimes;
 }
 
+export interface Publication {
+  readonly type: string;
+  /** Latest-wins under this name. */
+  readonly key: string;
+  /** The symbol or node it is about, for filters. */
+  readonly subject: string;
+  readonly data: unknown;
+  /** Where a client that was not told the key's last event needs more than this one; asked at most once. */
+  whole?(): unknown;
+}
+
+export interface StreamOptions {
+  readonly signal?: AbortSignal;
+  /** The id of the last event the client was told, with the same filter; null for none. */
+  readonly lastEventId?: string | null;
+  /** Null for everything. */
+  readonly topics?: TopicFilter | null;
+}
+
 export interface HubCounters {
   readonly clients: number;
+  /** Clients that have not been told all that was sent to those who keep up. */
+  readonly slow: number;
   readonly events: number;
   /** Chunks handed to clients. */
   readonly sends: number;
+  /** Events that slow clients were not told, because a newer one of the same key was. */
+  readonly conflated: number;
   /** Clients cut off for not reading. */
   readonly cut: number;
   /** Clients refused at the limit. */
   readonly refused: number;
+  /** Clients that went on from their last event, and those that could not. */
+  readonly resumed: number;
+  readonly resynced: number;
 }
 
 /** Between two slices of one burst, so that readers get their turn. */
 const SLICE_GAP_MS = 1;
-
-interface Retained {
-  readonly seq: number;
-  readonly type: string;
-  /** Encodes on first use; the same bytes from then on. */
-  frame(): Uint8Array;
-}
+/** How long `close` leaves the sockets to take what was handed over. */
+const CLOSE_GRACE_MS = 50;
 
 /**
- * Sends events to many browsers: each event is encoded once and every client is handed the same bytes. The newest event per
- * key is retained, and is what a new client gets first, under its own id: ids rise from there on without hole or repeat.
+ * Sends events to many browsers: each event is encoded once, and clients with the same filter are handed the same bytes. The
+ * newest event per key is retained: it is what a new client gets first, what one that comes back has missed, and what a slow
+ * one gets when it reads again. On every connection ids rise and nothing is told twice.
  */
 export class SseHub {
   readonly #deps: HubDeps;
   readonly #limits: HubLimits;
   readonly #times: HubTimes;
-  readonly #clients = new Set<SseClient>();
-  /** By seq: a key published again moves to the end. */
-  readonly #retained = new Map<string, Retained>();
-  #pending: Uint8Array[] = [];
+  readonly #groups = new Map<string, StreamGroup>();
+  readonly #retained = new RetainedEvents();
+  readonly #turns: CatchUpTurns;
+  #clients = 0;
+  /** Events that some group wants and that were not sent yet, by seq. */
+  #pending: HubEvent[] = [];
   #pendingBytes = 0;
+  /** Clients that keep up have been told everything up to this seq. */
+  #flushedThrough = 0;
+  #flushedAtMs = -Infinity;
   #flushTimer: Timer | null = null;
   readonly #heartbeatTimer: Timer;
   #seq = 0;
-  #sends = 0;
-  #cut = 0;
-  #refused = 0;
-  #closed = false;
+  readonly #counts = { sends: 0, conflated: 0, cut: 0, refused: 0, resumed: 0, resynced: 0 };
+  #closing: Promise<void> | null = null;
 
   constructor(deps: HubDeps) {
     this.#deps = deps;
     this.#limits = deps.limits ?? HUB_LIMITS;
     this.#times = deps.times ?? HUB_TIMES;
+    this.#turns = new CatchUpTurns(deps.timers, this.#limits.turnBytes);
     this.#heartbeatTimer = deps.timers.every(this.#times.heartbeatMs, () => this.#beat());
   }
 
   get counters(): HubCounters {
-    return {
-      clients: this.#clients.size,
-      events: this.#seq,
-      sends: this.#sends,
-      cut: this.#cut,
-      refused: this.#refused,
-    };
+    let slow = 0;
+    for (const group of this.#groups.values()) slow += group.countSlow(this.#flushedThrough);
+    return { clients: this.#clients, slow, events: this.#seq, ...this.#counts };
   }
 
   /** The id of the newest event; `<epoch>-0` before the first. */
@@ -104,70 +105,157 @@ export class SseHub {
     return this.#id(this.#seq);
   }
 
-  /**
-   * Sends `data` to all and retains it under `key`. Where a new client needs more than the newest event (a log's whole ring),
-   * `whole` gives it; it is asked at most once per event. Costs no encoding while nobody listens.
-   */
-  publish(type: string, key: string, data: unknown, whole?: () => unknown): void {
-    if (this.#closed) return;
+  /** Sends an event to all who want it, and retains it. Costs no encoding while nobody does. */
+  publish(publication: Publication): void {
+    if (this.#closing) return;
+    const { type, key, subject, data, whole } = publication;
     const seq = ++this.#seq;
-    const frame = once(() => encodeEvent(type, this.#id(seq), data));
-    this.#retained.delete(key);
-    this.#retained.set(key, {
+    const part = once(() => encodeEvent(type, this.#id(seq), data));
+    const event: HubEvent = {
       seq,
+      key,
       type,
-      frame: whole ? once(() => encodeEvent(type, this.#id(seq), whole())) : frame,
-    });
-    if (this.#clients.size > 0) this.#enqueue(frame());
+      subject,
+      priorSeq: this.#retained.seqOf(key),
+      part,
+      whole: whole ? once(() => encodeEvent(type, this.#id(seq), whole())) : part,
+    };
+    this.#retained.put(event);
+    let wanted = false;
+    for (const group of this.#groups.values()) wanted = group.count(event) || wanted;
+    if (wanted) this.#enqueue(event);
   }
 
-  /** Leaves what is retained under `key` out of later snapshots. */
+  /** Leaves what is retained under `key` out of what clients get later. */
   forget(key: string): void {
-    this.#retained.delete(key);
+    this.#retained.forget(key);
+    for (const group of this.#groups.values()) group.dropCatchUp();
   }
 
-  /** A new client's byte stream; null at the client limit or after `close`. */
-  connect(signal?: AbortSignal): ReadableStream<Uint8Array> | null {
-    if (this.#closed || this.#clients.size >= this.#limits.clients) {
-      this.#refused++;
+  /**
+   * A new client's byte stream: what it has missed since `lastEventId`, else (after a `resync` event where it asked for more) the
+   * newest of everything, then what follows. Null at the client limit or after `close`.
+   */
+  connect(options: StreamOptions = {}): ReadableStream<Uint8Array> | null {
+    if (this.#closing || this.#clients >= this.#limits.clients) {
+      this.#counts.refused++;
       return null;
     }
-    // What is pending goes to the others first: the new client has it in its snapshot and must not get it twice.
-    this.#flushAll();
+    const group = this.#groupOf(options.topics ?? null);
+    const since = this.#placeOf(options.lastEventId ?? null);
+    const head = [encodeRetry(this.#times.retryMs), this.#greeting()];
+    if (typeof since === "string") {
+      const resync: ResyncEvent = { reason: since, epoch: this.#deps.epoch };
+      head.push(encodeEvent("resync", null, resync));
+    }
+    const supply = () => this.#supply(client, group);
+    const leave = () => {
+      this.#turns.drop(supply);
+      return this.#remove(client, group);
+    };
     const client: SseClient = new SseClient({
-      limitBytes: this.#limits.clientBytes,
-      greeting: [
-        encodeRetry(this.#times.retryMs),
-        this.#greeting(),
-        ...[...this.#retained.values()].map((event) => event.frame()),
-      ],
-      onGone: () => this.#clients.delete(client),
+      roomBytes: this.#limits.clientBytes,
+      head: joinFrames(head),
+      now: () => this.#deps.clock.monotonicMs(),
+      onRoom: () => {
+        if (client.isCatchingUp || client.through < this.#flushedThrough) this.#turns.ask(supply);
+      },
+      onGone: leave,
     });
-    this.#clients.add(client);
-    signal?.addEventListener("abort", () => this.#drop(client, "the reader has gone"), { once: true });
+    client.through = typeof since === "string" ? 0 : since;
+    group.startCatchUp(client, this.#retained, this.#seq);
+    group.clients.add(client);
+    this.#clients++;
+    this.#counts.sends++;
+    this.#turns.ask(supply);
+    const drop = () => {
+      if (leave()) client.cut("the reader has gone");
+    };
+    if (options.signal?.aborted) drop();
+    else options.signal?.addEventListener("abort", drop, { once: true });
     return client.stream;
   }
 
-  /** Sends what waits, ends every stream in order and takes nobody any more. Idempotent. */
-  close(): void {
-    if (this.#closed) return;
-    this.#flushAll();
-    this.#closed = true;
-    this.#heartbeatTimer.cancel();
-    for (const client of this.#clients) client.end();
-    this.#clients.clear();
-    this.#retained.clear();
+  /**
+   * Sends what waits, ends every stream in order and takes nobody any more; resolves a moment later, when sockets that can take
+   * it have it. What a slow client still lacks it gets from the next bridge's snapshot. Idempotent.
+   */
+  close(): Promise<void> {
+    this.#closing ??= this.#end();
+    return this.#closing;
   }
 
-  #enqueue(frame: Uint8Array): void {
-    this.#pending.push(frame);
-    this.#pendingBytes += frame.byteLength;
+  async #end(): Promise<void> {
+    this.#flushAll();
+    this.#heartbeatTimer.cancel();
+    this.#turns.close();
+    const had = this.#clients;
+    for (const group of this.#groups.values()) for (const client of group.clients) client.end();
+    this.#groups.clear();
+    this.#clients = 0;
+    this.#retained.clear();
+    if (had > 0) await new Promise<void>((resolve) => this.#deps.timers.after(CLOSE_GRACE_MS, resolve));
+  }
+
+  /** The seq to go on from; a text says why there is none. */
+  #placeOf(lastEventId: string | null): number | string {
+    if (lastEventId === null || lastEventId === "") return 0;
+    const [, epoch, digits] = /^(.{1,100})-(\d{1,15})$/.exec(lastEventId) ?? [];
+    if (epoch === undefined || digits === undefined) return this.#resync("the last event's id is not one of a bridge");
+    if (epoch !== this.#deps.epoch) return this.#resync("the bridge was started anew");
+    if (Number(digits) > this.#seq) return this.#resync("the last event's id is newer than any of this bridge");
+    this.#counts.resumed++;
+    return Number(digits);
+  }
+
+  #resync(reason: string): string {
+    this.#counts.resynced++;
+    return reason;
+  }
+
+  #groupOf(filter: TopicFilter | null): StreamGroup {
+    const key = filter?.key ?? "";
+    const known = this.#groups.get(key);
+    if (known) return known;
+    const group = new StreamGroup(key, filter, this.#seq);
+    this.#groups.set(key, group);
+    return group;
+  }
+
+  #remove(client: SseClient, group: StreamGroup): boolean {
+    if (!group.clients.delete(client)) return false;
+    this.#clients--;
+    if (group.clients.size === 0) this.#groups.delete(group.key);
+    return true;
+  }
+
+  /** Gives a client what it still lacks, as far as it has room; returns how many bytes. */
+  #supply(client: SseClient, group: StreamGroup): number {
+    const bytes = this.#givePieces(client);
+    if (client.isCatchingUp || client.through >= this.#flushedThrough || !group.clients.has(client)) return bytes;
+    this.#counts.conflated += group.startCatchUp(client, this.#retained, this.#seq);
+    return bytes + this.#givePieces(client);
+  }
+
+  #givePieces(client: SseClient): number {
+    const { pieces, bytes } = client.givePieces(this.#limits.flushBytes);
+    this.#counts.sends += pieces;
+    return bytes;
+  }
+
+  #enqueue(event: HubEvent): void {
+    this.#pending.push(event);
+    this.#pendingBytes += event.part().byteLength;
     if (this.#pendingBytes > this.#limits.pendingBytes) this.#flushAll();
-    else this.#scheduleFlush(this.#times.flushMs);
+    else if (this.#flushTimer === null) {
+      const paceMs = Math.min(this.#times.paceMostMs, this.#clients * this.#times.pacePerClientMs);
+      const restMs = this.#flushedAtMs + paceMs - this.#deps.clock.monotonicMs();
+      this.#scheduleFlush(Math.max(this.#times.flushMs, restMs));
+    }
   }
 
   #scheduleFlush(delayMs: number): void {
-    this.#flushTimer ??= this.#deps.timers.after(delayMs, () => {
+    this.#flushTimer = this.#deps.timers.after(delayMs, () => {
       this.#flushTimer = null;
       this.#flushSome();
       if (this.#pending.length > 0) this.#scheduleFlush(SLICE_GAP_MS);
@@ -180,40 +268,49 @@ export class SseHub {
     while (this.#pending.length > 0) this.#flushSome();
   }
 
-  /** Sends the oldest pending frames up to `flushBytes`, at least one, as one chunk. */
+  /** Sends the oldest pending events up to `flushBytes`, at least one. */
   #flushSome(): void {
     let bytes = 0;
     let count = 0;
-    for (const frame of this.#pending) {
-      if (count > 0 && bytes + frame.byteLength > this.#limits.flushBytes) break;
-      bytes += frame.byteLength;
+    for (const event of this.#pending) {
+      const size = event.part().byteLength;
+      if (count > 0 && bytes + size > this.#limits.flushBytes) break;
+      bytes += size;
       count++;
     }
-    const frames = this.#pending.splice(0, count);
+    const events = this.#pending.splice(0, count);
     this.#pendingBytes -= bytes;
-    if (frames.length > 0) this.#sendToAll(joinFrames(frames));
+    const since = this.#flushedThrough;
+    const [next] = this.#pending;
+    this.#flushedThrough = next ? next.seq - 1 : this.#seq;
+    this.#flushedAtMs = this.#deps.clock.monotonicMs();
+    for (const group of this.#groups.values()) this.#counts.sends += group.send(events, since, this.#flushedThrough);
   }
 
-  #sendToAll(chunk: Uint8Array): void {
-    for (const client of this.#clients) {
-      if (client.send(chunk)) this.#sends++;
-      else if (this.#clients.delete(client)) this.#cut++;
+  /** Cuts off those who do not read, and tells the others that the bridge is alive. */
+  #beat(): void {
+    if (this.#clients === 0) return;
+    const { stuckMs, catchUpMs } = this.#limits;
+    const frame = joinFrames([encodeComment("beat"), this.#greeting()]);
+    for (const group of [...this.#groups.values()]) {
+      for (const client of group.clients) {
+        if (client.stuckMs() > stuckMs) this.#cut(client, group, `nothing was read for ${stuckMs} ms`);
+        else if (client.catchingUpMs() > catchUpMs)
+          this.#cut(client, group, `it took over ${catchUpMs} ms to catch up`);
+        else if (client.give(frame)) this.#counts.sends++;
+      }
     }
   }
 
-  #beat(): void {
-    if (this.#clients.size === 0) return;
-    this.#flushAll();
-    this.#sendToAll(joinFrames([encodeComment("beat"), this.#greeting()]));
+  #cut(client: SseClient, group: StreamGroup, reason: string): void {
+    if (!this.#remove(client, group)) return;
+    this.#counts.cut++;
+    client.cut(reason);
   }
 
   #greeting(): Uint8Array {
     const { type, data } = this.#deps.greeting();
     return encodeEvent(type, null, data);
-  }
-
-  #drop(client: SseClient, reason: string): void {
-    if (this.#clients.delete(client)) client.cut(reason);
   }
 
   #id(seq: number): string {

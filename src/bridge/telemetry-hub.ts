@@ -3,11 +3,13 @@ import {
   type BridgeEvent,
   type Readiness,
   STALE_AFTER_MS,
+  type StreamRequest,
   type TelemetryEvent,
   type TelemetrySnapshot,
   type TelemetryView,
 } from "./contract.ts";
-import { HUB_LIMITS, HUB_TIMES, type HubLimits, type HubTimes, SseHub } from "./sse-hub.ts";
+import { SseHub } from "./sse-hub.ts";
+import { HUB_LIMITS, HUB_TIMES, type HubLimits, type HubTimes } from "./sse-limits.ts";
 import { keyOf, STORE_LIMITS, type StoreLimits, TelemetryStore } from "./telemetry-store.ts";
 
 export interface TelemetryHubDeps {
@@ -46,6 +48,7 @@ export class TelemetryHub implements TelemetryView {
     this.#startedAtMs = this.#now();
     this.#store = new TelemetryStore(this.#now, deps.storeLimits ?? STORE_LIMITS);
     this.#sse = new SseHub({
+      clock: deps.clock,
       timers: deps.timers,
       epoch: deps.epoch,
       greeting: () => ({ type: "bridge", data: this.#bridge() }),
@@ -79,16 +82,17 @@ export class TelemetryHub implements TelemetryView {
     return this.#store.readiness();
   }
 
-  openStream(signal: AbortSignal): ReadableStream<Uint8Array> | null {
-    return this.#sse.connect(signal);
+  openStream(request: StreamRequest): ReadableStream<Uint8Array> | null {
+    return this.#sse.connect(request);
   }
 
   /** Numbers by dotted name, as a metrics body's `values` takes them. */
   counters(): Readonly<Record<string, number>> {
-    const { clients, events, sends, cut, refused } = this.#sse.counters;
+    const { clients, slow, events, sends, conflated, cut, refused, resumed, resynced } = this.#sse.counters;
     const { nodes, symbols, droppedNodes, droppedSymbols, missed } = this.#store.counters;
     return {
       "bridge.clients": clients,
+      "bridge.clients.slow": slow,
       "bridge.nodes": nodes,
       "bridge.symbols": symbols,
       "bridge.accepted.total": this.#counts.accepted,
@@ -98,23 +102,31 @@ export class TelemetryHub implements TelemetryView {
       "bridge.foreign.total": this.#counts.foreign,
       "bridge.events.total": events,
       "bridge.sends.total": sends,
+      "bridge.conflated.total": conflated,
       "bridge.clients.cut.total": cut,
       "bridge.clients.refused.total": refused,
+      "bridge.clients.resumed.total": resumed,
+      "bridge.clients.resynced.total": resynced,
       "bridge.nodes.dropped.total": droppedNodes,
       "bridge.symbols.dropped.total": droppedSymbols,
     };
   }
 
-  /** Ends every stream in order, what waits is sent first. Idempotent. */
-  close(): void {
-    this.#sse.close();
+  /** Ends every stream in order, what waits is sent first; resolves within a moment. Idempotent. */
+  close(): Promise<void> {
+    return this.#sse.close();
   }
 
   #publish(event: TelemetryEvent): void {
-    const key = keyOf(event.type, event.type === "candle" ? event.data.symbol : event.data.node);
-    if (event.type === "logs") {
-      this.#sse.publish(event.type, key, event.data, () => this.#store.wholeLog(event.data));
-    } else this.#sse.publish(event.type, key, event.data);
+    const { type, data } = event;
+    const subject = type === "candle" ? data.symbol : data.node;
+    this.#sse.publish({
+      type,
+      key: keyOf(type, subject),
+      subject,
+      data,
+      ...(type === "logs" ? { whole: () => this.#store.wholeLog(data) } : {}),
+    });
   }
 
   #bridge(): BridgeEvent {

@@ -139,6 +139,11 @@ export interface ServeOptions {
   fetch(request: Request, peer: string | null): Response | Promise<Response>;
   /** Where given, an upgrade request whose URL it accepts (returns handlers for) becomes a WebSocket; others go to `fetch`. */
   upgrade?(request: Request): ServerSocketHandlers | null;
+  /**
+   * About how many bytes that a client has not read the kernel may keep for each connection. Where absent, and where the runtime or
+   * the system cannot bound it (anything but Bun on Linux), it is the system's own bound: 4 MB on Linux.
+   */
+  readonly unreadBytes?: number;
 }
 
 export interface ServerSocketHandlers {

@@ -61,7 +61,7 @@ function bridge(): Served {
     ...platform,
     log,
     telemetry: hub,
-    candles: { latest: async () => [] },
+    candles: { bars: async () => null, gaps: async () => null },
     assets: { get: () => null },
     version: "bench",
   });

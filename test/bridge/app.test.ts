@@ -13,6 +13,7 @@ const ROUTES = [
   ...["/api/positions", "/api/orders", "/api/fills", "/api/decisions", "/api/gaps", "/metrics", "/grafana.json"],
   "/healthz",
   "/readyz",
+  "/api/stream",
   "/api/telemetry/snapshot",
   "/api/telemetry/stream",
   "/api/candles",
@@ -266,7 +267,7 @@ describe("/api/telemetry/stream", () => {
     const reply = await app.request("/api/telemetry/stream", { method: "HEAD" });
     expect(reply.headers.get("content-type")).toBe("text/event-stream; charset=utf-8");
     expect(hub.counters()["bridge.clients"]).toBe(0);
-    hub.close();
+    void hub.close();
   });
 });
 
@@ -280,5 +281,5 @@ test("Malformed messages are counted and logged at most once in ten seconds per 
   time.advance(10_000);
   hub.ingest("telemetry.metrics", "garbage");
   expect(log.lines).toHaveLength(2);
-  hub.close();
+  void hub.close();
 });

@@ -3,7 +3,7 @@ import { platform } from "#platform";
 import { createApp } from "../../src/bridge/app.ts";
 import type { CandleReader, DashboardAssets } from "../../src/bridge/contract.ts";
 import type { Gate } from "../../src/bridge/gate.ts";
-import { HUB_TIMES, type HubLimits, type HubTimes } from "../../src/bridge/sse-hub.ts";
+import { HUB_TIMES, type HubLimits, type HubTimes } from "../../src/bridge/sse-limits.ts";
 import { TelemetryHub } from "../../src/bridge/telemetry-hub.ts";
 import type { StoreLimits } from "../../src/bridge/telemetry-store.ts";
 import type { Clock, Log, Server, Timer, Timers } from "../../src/core/env.ts";
@@ -113,6 +113,11 @@ export function bridgeFixture(options: FixtureOptions = {}): Fixture {
 
 /** Listens on a free port of 127.0.0.1. */
 export function listen(app: Hono, port = 0): Server & { readonly url: string } {
-  const server = platform.serve({ host: "127.0.0.1", port, fetch: (request, peer) => app.fetch(request, { peer }) });
+  const server = platform.serve({
+    host: "127.0.0.1",
+    port,
+    fetch: (request, peer) => app.fetch(request, { peer }),
+    unreadBytes: 128 * 1024,
+  });
   return { host: server.host, port: server.port, stop: () => server.stop(), url: `http://127.0.0.1:${server.port}` };
 }

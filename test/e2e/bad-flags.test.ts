@@ -34,6 +34,8 @@ const CASES: readonly (readonly [readonly string[], string])[] = [
   [["bridge", "--port", "abc"], 'Bad --port "abc": expected a port from 0 to 65535'],
   [["bridge", "--port", "70000"], 'Bad --port "70000": expected a port from 0 to 65535'],
   [["bridge", "--port", "-1"], 'Bad --port "-1"'],
+  [["bridge", "--max-clients", "0"], 'Bad --max-clients "0": expected a whole number from 1 to 100000'],
+  [["bridge", "--max-clients", "many"], 'Bad --max-clients "many"'],
   [["sim", "--port", "8080.5"], 'Bad --port "8080.5"'],
   [["up", "--port", "0x50"], 'Bad --port "0x50"'],
   [["sim", "--speed", "0"], 'Bad --speed "0": expected a number from 0.1 to 10000'],

@@ -32,7 +32,7 @@ export async function bridgeLife(machine: Machine, facts: BridgeFacts, life: Lif
     { backend: machine.wire.backend(life), clock, log },
   );
   await new Promise<void>((resolve) => stop.addEventListener("abort", () => resolve(), { once: true }));
-  hub.close();
+  await hub.close();
   await subscriber.close();
   machine.yield(life);
   lock.release();

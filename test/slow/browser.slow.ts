@@ -74,7 +74,7 @@ class Stage implements AsyncDisposable {
 
   async killBridge(): Promise<void> {
     await this.#server.stop();
-    this.bridge.hub.close();
+    await this.bridge.hub.close();
   }
 
   startBridge(): void {

@@ -1,7 +1,11 @@
 import { platform } from "#platform";
 import { zmqBackend } from "#zmq-backend";
 import { createApp } from "../../bridge/app.ts";
+
 import type { AppBindings } from "../../bridge/peer.ts";
+
+import { HUB_LIMITS } from "../../bridge/sse-limits.ts";
+
 import { TelemetryHub } from "../../bridge/telemetry-hub.ts";
 import { ZmqSubscriber } from "../../bus/zmq-subscriber.ts";
 import { TOPICS } from "../../core/topic.ts";
@@ -22,7 +26,12 @@ export interface BridgeOptions extends Exposure {
   readonly name: string | undefined;
   /** Endpoints of nodes elsewhere. */
   readonly telemetry: readonly string[];
+  /** Event streams at once. */
+  readonly maxClients: number;
 }
+
+/** What a client may leave unread in the kernel; past it the hub finds it slow. */
+const UNREAD_BYTES = 128 * 1024;
 
 /** The bridge role: hears every node of the folder and shows it over HTTP. It opens no journal and writes to no store. */
 export async function runBridge(options: BridgeOptions): Promise<number | undefined> {
@@ -32,7 +41,13 @@ export async function runBridge(options: BridgeOptions): Promise<number | undefi
     { role: "bridge", name: ownName(options.name ?? "bridge", "bridge"), folder, publish: [] },
     async (node) => {
       const { log } = node;
-      const hub = new TelemetryHub({ ...platform, log, epoch: platform.random.uuid(), version: VERSION });
+      const hub = new TelemetryHub({
+        ...platform,
+        log,
+        epoch: platform.random.uuid(),
+        version: VERSION,
+        hubLimits: { ...HUB_LIMITS, clients: options.maxClients },
+      });
       const reader = openBarReader({ folder: folder.path }, platform);
       const assets = dashboardFiles();
       const gate = openGate(options, token, options.port, log);
@@ -49,6 +64,7 @@ export async function runBridge(options: BridgeOptions): Promise<number | undefi
         host: options.host,
         port: options.port,
         fetch: (request, peer) => app.fetch(request, { peer } satisfies AppBindings),
+        unreadBytes: UNREAD_BYTES,
       });
       const subscriber = await ZmqSubscriber.open(
         {
@@ -86,7 +102,7 @@ export async function runBridge(options: BridgeOptions): Promise<number | undefi
       await aborted(node.stop);
       discovery.close();
       gate.close();
-      hub.close();
+      await hub.close();
       await Promise.all([server.stop(), subscriber.close(), reader.close()]);
       return 0;
     },

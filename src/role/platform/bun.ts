@@ -6,6 +6,7 @@ import type { Platform } from "./contract.ts";
 import { systemFiles } from "./files.ts";
 import { httpSendWith, systemHttpGet, systemOpenSocket } from "./http.ts";
 import { listenFailure } from "./listen-failure.ts";
+import { boundSendBuffer } from "./send-buffer.ts";
 import { systemOpenSqlite } from "./sqlite.ts";
 
 interface SocketData {
@@ -72,6 +73,7 @@ const serve: Serve = (options) => {
   } catch (error) {
     throw listenFailure(options.host, options.port, error);
   }
+  if (options.unreadBytes !== undefined && server.port) boundSendBuffer(server.port, options.unreadBytes);
   return {
     host: options.host,
     port: server.port ?? options.port,

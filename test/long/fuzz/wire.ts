@@ -219,7 +219,7 @@ class Rig implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#provider?.close();
     for (const close of this.#closers.splice(0).reverse()) await close();
-    this.#hub.close();
+    await this.#hub.close();
     this.#publisher.close();
   }
 
@@ -335,7 +335,7 @@ class Rig implements AsyncDisposable {
   /** A browser that reads all: ids without a hole, each event one JSON object of a known type. A cut one comes back. */
   #browse(): void {
     this.#streams++;
-    const stream = this.#hub.openStream(new AbortController().signal);
+    const stream = this.#hub.openStream({ signal: new AbortController().signal, lastEventId: null, topics: null });
     if (!stream) return;
     let last: number | null = null;
     let greeted = false;
