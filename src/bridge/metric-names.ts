@@ -96,6 +96,8 @@ const HELP: ReadonlyMap<string, string> = new Map(
     "bridge.conflated.total": "Events that slow browsers got the newest of only",
     "bridge.clients.cut.total": "Browsers cut off for not reading",
     "bridge.clients.refused.total": "Browsers refused at the client limit",
+    "bridge.clients.resumed.total": "Browsers that went on from their last event",
+    "bridge.clients.resynced.total": "Browsers that could not go on from their last event and began anew",
     "bridge.events.total": "Events made for the stream",
     "bridge.sends.total": "Chunks handed to browsers",
     "bridge.accepted.total": "Messages taken from nodes",

@@ -14,7 +14,8 @@ const TEXT_ROUTES: readonly TextRoute[] = [
   {
     path: "/api/stream",
     summary:
-      "Server-sent events: the snapshot, then whatever is heard. Event ids are epoch-seq; Last-Event-ID goes on after one",
+      "Server-sent events: the snapshot, then whatever is heard. Event ids are epoch-seq; Last-Event-ID (or ?lastEventId=) goes on " +
+      "after one, or a resync event says why it cannot. ?topics=health,candle.BTCUSDT narrows: event types, each alone or with .symbol or .node",
     contentType: "text/event-stream",
   },
   { path: "/metrics", summary: "The same figures for Prometheus, text format 0.0.4", contentType: "text/plain" },

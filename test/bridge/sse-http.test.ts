@@ -91,13 +91,17 @@ test("Past the client limit the answer is a clear 503, and a place that frees is
   await join(server.url);
 });
 
-test("Closing the hub ends every stream in order.", async () => {
+test("Closing the hub, then the server, ends every stream in order, with all that was told before.", async () => {
   const { hub, server } = serve();
-  const reader = await join(server.url);
+  const readers = await Promise.all(Array.from({ length: 20 }, () => join(server.url)));
   hub.ingest("telemetry.health.md", healthText({ seq: 1 }));
   await hub.close();
-  await eventually(() => reader.ended === "closed");
-  expect(reader.seqs).toEqual([1]);
+  await server.stop();
+  await eventually(() => readers.every((reader) => reader.ended !== null));
+  for (const reader of readers) {
+    expect(reader.ended).toBe("closed");
+    expect(reader.seqs).toEqual([1]);
+  }
 });
 
 test("A client that comes back over HTTP goes on from its last event, by header or by query; another life's id is answered with resync.", async () => {
