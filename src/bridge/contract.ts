@@ -122,6 +122,8 @@ export interface StreamRequest {
   readonly lastEventId: string | null;
   /** Null for everything. */
   readonly topics: TopicFilter | null;
+  /** Whom the bound per address counts; null for nobody. */
+  readonly address?: string | null;
 }
 
 /** What the app shows. None of it can act: every member reads. */
@@ -130,7 +132,7 @@ export interface TelemetryView {
   readiness(): Readiness;
   /**
    * A new client's SSE byte stream: the current snapshot as ordinary events, or what it has missed, then what follows. Null at
-   * the client limit. Cancelling the stream or aborting `signal` frees the slot.
+   * the client limit, in all or of its address. Cancelling the stream or aborting `signal` frees the slot.
    */
   openStream(request: StreamRequest): ReadableStream<Uint8Array> | null;
 }

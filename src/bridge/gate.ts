@@ -3,7 +3,7 @@ import type { Clock, Timers } from "../core/env.ts";
 import type { Access, Attempt } from "./access.ts";
 import { LOGIN_PATHS, LoginPages, loginRedirect } from "./login.ts";
 import { foreignOrigin } from "./origin.ts";
-import { clientOf, isLoopback, networkOf } from "./peer.ts";
+import { clientOf, isLoopback, networkOf, setAddress } from "./peer.ts";
 import { faultOf } from "./request-limits.ts";
 import { ANY_ADDRESS, isAllowedHost, LOOPBACK_HOSTS, securityHeaders } from "./security.ts";
 import { type BucketLimits, TokenBuckets } from "./token-buckets.ts";
@@ -94,7 +94,9 @@ export class Gate {
 
   #overLimit(c: Context): Response | null {
     const client = this.#client(c);
-    const waitSeconds = client === null || isLoopback(client) ? 0 : this.#buckets.take(networkOf(client));
+    const address = client === null || isLoopback(client) ? null : networkOf(client);
+    setAddress(c, address);
+    const waitSeconds = address === null ? 0 : this.#buckets.take(address);
     if (waitSeconds > 0) {
       this.#counts.limited++;
       return tooMany(c, waitSeconds, "Too many requests from this address");

@@ -17,6 +17,17 @@ export function clientOf(c: Context, behindProxy: boolean): string | null {
   return /^[0-9a-fA-F.:]{2,45}$/.test(seen) ? seen : peer;
 }
 
+const ADDRESS = "address";
+
+/** Remembers with a request whom bounds per address count; null for nobody: this machine's own programs, or unknown. */
+export function setAddress(c: Context, address: string | null): void {
+  c.set(ADDRESS, address);
+}
+
+export function addressOf(c: Context): string | null {
+  return c.get(ADDRESS) ?? null;
+}
+
 /** Whether an address is this machine's own: a program of its user, or a proxy that stands for many clients. */
 export function isLoopback(address: string): boolean {
   const plain = unmapped(address);

@@ -22,6 +22,8 @@ export class SseClient {
   readonly stream: ReadableStream<Uint8Array>;
   /** Every event up to this seq was handed over, or a newer one of its key was. */
   through = 0;
+  /** Whom the bound per address counts it for; null for nobody. */
+  address: string | null = null;
   /** How many of its group's events those are. */
   told = 0;
   readonly #options: SseClientOptions;

@@ -1,6 +1,7 @@
 import type { Clock, Timer, Timers } from "../core/env.ts";
 import { CatchUpTurns } from "./catch-up-turns.ts";
 import type { ResyncEvent } from "./contract.ts";
+import { Places } from "./places.ts";
 import { type HubEvent, RetainedEvents } from "./retained-events.ts";
 import { SseClient } from "./sse-client.ts";
 import { encodeComment, encodeEvent, encodeRetry, joinFrames } from "./sse-frame.ts";
@@ -36,6 +37,8 @@ export interface StreamOptions {
   readonly lastEventId?: string | null;
   /** Null for everything. */
   readonly topics?: TopicFilter | null;
+  /** Whom the bound per address counts; null for nobody. */
+  readonly address?: string | null;
 }
 
 export interface HubCounters {
@@ -71,6 +74,7 @@ export class SseHub {
   readonly #limits: HubLimits;
   readonly #times: HubTimes;
   readonly #groups = new Map<string, StreamGroup>();
+  readonly #places: Places;
   readonly #retained = new RetainedEvents();
   readonly #turns: CatchUpTurns;
   #clients = 0;
@@ -89,6 +93,7 @@ export class SseHub {
   constructor(deps: HubDeps) {
     this.#deps = deps;
     this.#limits = deps.limits ?? HUB_LIMITS;
+    this.#places = new Places(this.#limits.clientsPerAddress);
     this.#times = deps.times ?? HUB_TIMES;
     this.#turns = new CatchUpTurns(deps.timers, this.#limits.turnBytes);
     this.#heartbeatTimer = deps.timers.every(this.#times.heartbeatMs, () => this.#beat());
@@ -134,10 +139,11 @@ export class SseHub {
 
   /**
    * A new client's byte stream: what it has missed since `lastEventId`, else (after a `resync` event where it asked for more) the
-   * newest of everything, then what follows. Null at the client limit or after `close`.
+   * newest of everything, then what follows. Null at the client limit, in all or of its address, or after `close`.
    */
   connect(options: StreamOptions = {}): ReadableStream<Uint8Array> | null {
-    if (this.#closing || this.#clients >= this.#limits.clients) {
+    const address = options.address ?? null;
+    if (this.#closing || this.#clients >= this.#limits.clients || !this.#places.take(address)) {
       this.#counts.refused++;
       return null;
     }
@@ -162,6 +168,7 @@ export class SseHub {
       },
       onGone: leave,
     });
+    client.address = address;
     client.through = typeof since === "string" ? 0 : since;
     group.startCatchUp(client, this.#retained, this.#seq);
     group.clients.add(client);
@@ -225,6 +232,7 @@ export class SseHub {
   #remove(client: SseClient, group: StreamGroup): boolean {
     if (!group.clients.delete(client)) return false;
     this.#clients--;
+    this.#places.free(client.address);
     if (group.clients.size === 0) this.#groups.delete(group.key);
     return true;
   }

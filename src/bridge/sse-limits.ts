@@ -1,6 +1,8 @@
 export interface HubLimits {
   /** Clients at once; the next one is refused and counted. */
   readonly clients: number;
+  /** Clients of one address at once, where it is told: further ones are refused and counted, too. */
+  readonly clientsPerAddress: number;
   /** Bytes a client may leave unread before it is slow: from then on it gets the newest of every key, as it reads again. */
   readonly clientBytes: number;
   /** Bytes sent to a client in one go; a burst above it goes out in several, so that readers get their turn. */
@@ -20,6 +22,7 @@ export interface HubLimits {
 
 export const HUB_LIMITS: HubLimits = {
   clients: 5000,
+  clientsPerAddress: 100,
   clientBytes: 64 * 1024,
   flushBytes: 64 * 1024,
   pendingBytes: 8 * 1024 * 1024,

@@ -1,5 +1,6 @@
 import type { Context } from "hono";
 import type { TelemetryView } from "./contract.ts";
+import { addressOf } from "./peer.ts";
 import { parseTopicFilter } from "./topic-filter.ts";
 
 const STREAM_HEADERS = {
@@ -24,7 +25,7 @@ export function streamRoute(telemetry: TelemetryView): (c: Context) => Response 
     // Hono answers HEAD through the GET handler and drops the body: a stream opened here would keep its slot for ever.
     if (c.req.raw.method === "HEAD") return c.body(null, 200, STREAM_HEADERS);
     const lastEventId = c.req.header("last-event-id") ?? c.req.query("lastEventId") ?? null;
-    const body = telemetry.openStream({ signal: c.req.raw.signal, lastEventId, topics });
+    const body = telemetry.openStream({ signal: c.req.raw.signal, lastEventId, topics, address: addressOf(c) });
     if (body) return c.body(body, 200, STREAM_HEADERS);
     c.header("retry-after", RETRY_AFTER_SECONDS);
     return c.json(

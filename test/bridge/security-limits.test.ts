@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { REQUESTS_PER_ADDRESS } from "../../src/bridge/gate.ts";
 import { isLoopback, networkOf } from "../../src/bridge/peer.ts";
 import { MAX_HEADER_CHARS, MAX_HEADERS, MAX_URL_CHARS } from "../../src/bridge/request-limits.ts";
+import { HUB_LIMITS } from "../../src/bridge/sse-limits.ts";
 import { TokenBuckets } from "../../src/bridge/token-buckets.ts";
 import { ManualTime } from "./bridge-fixture.ts";
 import { guarded, TOKEN } from "./security-support.ts";
@@ -83,6 +84,27 @@ describe("Requests of one address", () => {
         }
       }),
     );
+  });
+});
+
+describe("Event streams of one address", () => {
+  test("are bounded: one more is answered 503, others still get theirs, and an ended one frees its place", async () => {
+    const { ask, hub } = guarded({ ...OPEN, requestLimits: { perSecond: 1000, burst: 1000, keys: 10 } });
+    const open = async (peer: string, end = new AbortController()) => {
+      const { status } = await ask("/api/stream", { signal: end.signal }, peer);
+      return { status, end };
+    };
+    const streams = [];
+    for (let i = 0; i < HUB_LIMITS.clientsPerAddress; i++) streams.push(await open("10.0.0.1"));
+    expect([...new Set(streams.map(({ status }) => status))]).toEqual([200]);
+    expect((await open("10.0.0.1")).status).toBe(503);
+    expect((await open("10.0.0.2")).status).toBe(200);
+    for (let i = 0; i < HUB_LIMITS.clientsPerAddress + 1; i++) expect((await open("127.0.0.1")).status).toBe(200);
+    streams[0]?.end.abort();
+    expect((await open("10.0.0.1")).status).toBe(200);
+    expect((await open("10.0.0.1")).status).toBe(503);
+    expect(hub.counters()["bridge.clients.refused.total"]).toBe(2);
+    void hub.close();
   });
 });
 
