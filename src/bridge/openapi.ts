@@ -32,6 +32,13 @@ const ABOUT =
   "Times are epoch ms (UTC); prices and volumes of candles are JSON numbers, quantities and money are decimal strings. " +
   "Every list has a bound, which its schema tells (maxItems).";
 
+/** What may be answered before a route is reached. */
+const GATE: readonly (readonly [status: number, what: string])[] = [
+  [401, "this bridge has a token, and the request none that fits"],
+  [403, "the request comes under another host's name, or from another site"],
+  [429, "too many requests or wrong tokens from one address; again after Retry-After"],
+];
+
 /** OpenAPI 3.1 of the routes, out of the schemas that they are held to. */
 export function openApi(routes: readonly ApiRoute[], version: string): Readonly<Record<string, unknown>> {
   const paths = new Map<string, unknown>();
@@ -42,7 +49,14 @@ export function openApi(routes: readonly ApiRoute[], version: string): Readonly<
     info: { title: "fabric bridge", version, description: ABOUT },
     jsonSchemaDialect: "https://json-schema.org/draft/2020-12/schema",
     paths: Object.fromEntries(paths),
-    components: { schemas: { Error: jsonSchema(ERROR) } },
+    // Without a token where the bridge has none.
+    security: [{}, { token: [] }],
+    components: {
+      schemas: { Error: jsonSchema(ERROR) },
+      securitySchemes: {
+        token: { type: "apiKey", in: "header", name: "authorization", description: "Bearer and the token" },
+      },
+    },
   };
 }
 
@@ -73,6 +87,7 @@ function operationOf(route: ApiRoute) {
     responses: {
       200: { description: route.summary, content: answer },
       400: { description: "the query is not as expected", content: error },
+      ...Object.fromEntries(GATE.map(([status, description]) => [status, { description, content: error }])),
       ...Object.fromEntries(others),
     },
   };

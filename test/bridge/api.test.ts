@@ -6,6 +6,7 @@ import { healthText, logsText } from "./bodies.ts";
 import { bridgeFixture, ManualTime, NO_CANDLES } from "./bridge-fixture.ts";
 import { FabricSource } from "./fabric-source.ts";
 import { askDescribed, type OpenApi, openApiOf } from "./open-api.ts";
+import { bearer, guarded, TOKEN } from "./security-support.ts";
 
 const source = new FabricSource(700);
 const { app, hub } = bridgeFixture({
@@ -79,6 +80,18 @@ describe("The API", () => {
         if (parameter.name === "limit") expect(parameter.schema.default).toBeGreaterThan(0);
       }
     }
+  });
+
+  test("tells what is answered before a route is reached: without a token, under another host's name, too often", async () => {
+    const bridge = guarded();
+    const url = "/api/nodes";
+    const stranger: RequestInit = { headers: { host: "evil.example", authorization: `Bearer ${TOKEN}` } };
+    await askDescribed((path) => bridge.ask(path), api, url, 401);
+    await askDescribed((path) => bridge.ask(path, stranger), api, url, 403);
+    await askDescribed((path) => bridge.ask(path, bearer(TOKEN)), api, url);
+    for (let i = 0; i < 200; i++) await bridge.ask("/healthz", {}, "10.0.0.1");
+    await askDescribed((path) => bridge.ask(path, bearer(TOKEN), "10.0.0.1"), api, url, 429);
+    expect((await openApiOf((path) => bridge.ask(path, bearer(TOKEN)))).paths).toEqual(api.paths);
   });
 
   test("is a list for people where a browser asks, and JSON for everybody else", async () => {
