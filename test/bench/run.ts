@@ -12,6 +12,7 @@ const BENCHES: readonly (readonly [name: string, about: string])[] = [
   ["latency", "trade sent → strategy called, over three processes"],
   ["venues", "trade frames of every venue: reader, JSON.parse and tardis-dev's mapper"],
   ["websocket", "trade frames over a WebSocket to candles, on one core"],
+  ["reconnect", "a cut connection of each venue to a whole minute, at real speed"],
   ["sse", "event streams to up to 5,000 browsers, beside Hono's streamSSE"],
   ["ingest", "100,000 trades a second into one market-data node"],
 ];
