@@ -68,16 +68,17 @@ async function buildDashboard(): Promise<void> {
   if (existsSync(app) && statSync(app).mtimeMs > Math.max(newest, statSync(join(top, "package.json")).mtimeMs)) return;
   mkdirSync(dashboard, { recursive: true });
   const result = await Bun.build({
-    entrypoints: [join(source, "main.tsx")],
+    entrypoints: [join(source, "main.tsx"), join(source, "style.css")],
     target: "browser",
     minify: true,
     define: { "process.env.NODE_ENV": '"production"' },
   });
-  const [bundle] = result.outputs;
-  if (!result.success || !bundle) throw new AggregateError(result.logs, "The dashboard does not build");
-  for (const name of ["index.html", "style.css"])
-    writeFileSync(join(dashboard, name), readFileSync(join(source, name)));
-  writeFileSync(app, await bundle.text());
+  const textOf = (ending: string) => result.outputs.find(({ path }) => path.endsWith(ending))?.text();
+  const [script, style] = await Promise.all([textOf(".js"), textOf(".css")]);
+  if (!result.success || !script || !style) throw new AggregateError(result.logs, "The dashboard does not build");
+  writeFileSync(join(dashboard, "index.html"), readFileSync(join(source, "index.html")));
+  writeFileSync(join(dashboard, "style.css"), style);
+  writeFileSync(app, script);
 }
 
 async function buildBinary(target: Target, outfile: string): Promise<void> {

@@ -82,7 +82,11 @@ class Stage implements AsyncDisposable {
     this.#server = listen(this.bridge.app, this.#server.port);
   }
 
-  async open(size: { width: number; height: number }, colorScheme: "dark" | "light" = "dark"): Promise<Page> {
+  async open(
+    size: { width: number; height: number },
+    colorScheme: "dark" | "light" = "dark",
+    view = "market",
+  ): Promise<Page> {
     if (!browser) throw new Error("No browser");
     this.page = await browser.newPage({ viewport: size, colorScheme });
     this.page.on("console", (message) => {
@@ -90,7 +94,7 @@ class Stage implements AsyncDisposable {
     });
     this.page.on("pageerror", (error) => this.problems.push(error.message));
     this.page.on("request", (request) => this.requests.push(request.url()));
-    await this.page.goto(this.url);
+    await this.page.goto(`${this.url}/#/${view}`);
     return this.page;
   }
 
@@ -118,37 +122,55 @@ test("The whole page is below its budget of 250 kB, compressed.", () => {
   expect(assets.gzipBytes).toBeLessThan(GZIP_BUDGET_BYTES);
 });
 
-inBrowser(
-  "The page shows nodes, rails, positions, scanner, metrics, log and chart, live, and asks nobody but the bridge.",
-  async () => {
-    await using stage = new Stage();
-    const page = await stage.open({ width: 1280, height: 800 });
-    await eventually(async () => (await state(page)) === "live");
-    for (const node of ["sim", "market-data", "sma-cross", "channel-breakout", "scanner"]) {
-      await page.locator(`[data-node="${node}"]`).waitFor();
-    }
-    expect(await textOf(page.locator('[data-node="market-data"]'))).toContain("pid 4211");
-    await page.locator(".rails tbody tr", { hasText: "FALLBACK" }).first().waitFor();
-    await page.locator(".rail-reason", { hasText: "hole after" }).waitFor();
-    await page.locator(".rule h3", { hasText: "momentum-rank" }).waitFor();
-    await page.locator(".metric-name", { hasText: "store.commit.p50" }).waitFor();
-    await page.locator(".runner .mode-paper").first().waitFor();
-    await page.locator(".chart-box canvas").first().waitFor();
+inBrowser("Each view shows what it is for, live, and asks nobody but the bridge.", async () => {
+  await using stage = new Stage();
+  const page = await stage.open({ width: 1280, height: 800 });
+  await eventually(async () => (await state(page)) === "live");
+  await page.locator(".chart-box canvas").first().waitFor();
+  const legend = page.locator(".legend");
+  const before = await textOf(legend);
+  await eventually(async () => (await textOf(legend)) !== before, 5000, "the chart's newest candle moves on");
+  await page.locator(".lines li", { hasText: "sma-cross fast" }).waitFor();
+  await page.locator(".chip", { hasText: "ETHUSDT" }).click();
+  await eventually(async () => (await textOf(legend)).startsWith("ETHUSDT"));
+  expect(page.url()).toEndWith("#/market/ETHUSDT/1m");
+  await page.locator(".segments button", { hasText: /^5m$/ }).click();
+  await eventually(async () => (await textOf(legend)).startsWith("ETHUSDT5m"));
+  await page.keyboard.press("/");
+  await page.keyboard.type("btc/usdt");
+  await page.keyboard.press("Enter");
+  await eventually(async () => (await textOf(legend)).startsWith("BTCUSDT"));
 
-    const legend = page.locator(".legend");
-    const before = await textOf(legend);
-    await eventually(async () => (await textOf(legend)) !== before, 5000, "the chart's newest candle moves on");
-    stage.source.log("sma-cross", "error", "A line to be found");
-    await page.locator(".level-error", { hasText: "A line to be found" }).waitFor();
-    await page.locator(".chip", { hasText: "ETHUSDT" }).click();
-    await eventually(async () => (await textOf(legend)).startsWith("ETHUSDT"));
-    expect(page.url()).toEndWith("#ETHUSDT");
+  await page.keyboard.press("2");
+  await page.locator('[data-runner="sma-cross"] .decisions tbody tr').first().waitFor();
+  await page.locator(".runner .mode-paper").first().waitFor();
+  await page.locator(".rails .badge", { hasText: "FALLBACK" }).waitFor();
+  await page.locator(".rails .caution", { hasText: "hole after" }).waitFor();
 
-    await stage.picture("dark-1280");
-    expect(stage.requests.filter((url) => !url.startsWith(stage.url) && !url.startsWith("data:"))).toEqual([]);
-    expect(stage.problems).toEqual([]);
-  },
-);
+  await page.keyboard.press("3");
+  await page.locator(".ranking td", { hasText: "momentum-rank" }).first().waitFor();
+  await page.locator(".sorter", { hasText: "Score" }).click();
+  expect(await page.locator('th[aria-sort="descending"]').textContent()).toContain("Score");
+
+  await page.keyboard.press("4");
+  for (const node of ["sim", "market-data", "sma-cross", "channel-breakout", "scanner"]) {
+    await page.locator(`[data-node="${node}"]`).waitFor();
+  }
+  const market = page.locator('[data-node="market-data"]');
+  expect(await textOf(market)).toContain("pid 4211");
+  await market.locator("canvas").first().waitFor();
+  await market.locator("button", { hasText: "figures" }).click();
+  await page.locator(".metric-name", { hasText: "store.lastCommitMs" }).waitFor();
+
+  await page.keyboard.press("5");
+  stage.source.log("sma-cross", "error", "A line to be found");
+  await page.locator(".level-error", { hasText: "A line to be found" }).waitFor();
+  await page.locator("button", { hasText: "Pause" }).click();
+  await page.locator("button", { hasText: /Resume · \d+ waiting/ }).waitFor();
+
+  expect(stage.requests.filter((url) => !url.startsWith(stage.url) && !url.startsWith("data:"))).toEqual([]);
+  expect(stage.problems).toEqual([]);
+});
 
 inBrowser(
   "When the market falls silent its values turn stale within five seconds, and come back when it returns.",
@@ -159,11 +181,12 @@ inBrowser(
     stage.source.silent.add("market-data");
     await eventually(async () => (await state(page)) === "stale", 5000, "the banner says stale");
     expect(await textOf(page.locator(".banner"))).toContain("Stale since");
+    expect(await page.locator(".is-stale-chart").count()).toBe(1);
+    await stage.picture("stale-1280");
+    await page.keyboard.press("4");
     const node = page.locator('[data-node="market-data"]');
     expect(await textOf(node)).toContain("STALE");
-    expect(await page.locator(".is-stale-chart").count()).toBe(1);
     expect(await textOf(page.locator('[data-node="sma-cross"]'))).not.toContain("STALE");
-    await stage.picture("stale-1280");
     stage.source.silent.clear();
     await eventually(async () => (await state(page)) === "live");
     expect(await textOf(node)).not.toContain("STALE");
@@ -173,12 +196,13 @@ inBrowser(
 
 inBrowser("When everything falls silent nothing on the page stays fresh.", async () => {
   await using stage = new Stage();
-  const page = await stage.open({ width: 1280, height: 800 });
+  const page = await stage.open({ width: 1280, height: 800 }, "dark", "nodes");
   await eventually(async () => (await state(page)) === "live");
   stage.starve();
   await eventually(async () => (await page.locator(".node.is-stale").count()) === 5, 6000, "every node is stale");
-  expect(await page.locator(".runner:not(.is-stale)").count()).toBe(0);
-  expect(await page.locator(".rails tbody tr:not(.is-stale)").count()).toBe(0);
+  await page.keyboard.press("2");
+  expect(await page.locator(".runner:not(.is-silent)").count()).toBe(0);
+  expect(await page.locator(".rails .tone-good").count()).toBe(0);
 });
 
 inBrowser("When the bridge dies the page says so, and when it is back the page goes on without a reload.", async () => {
@@ -201,17 +225,24 @@ inBrowser("When the bridge dies the page says so, and when it is back the page g
   expect(unexpected).toEqual([]);
 });
 
-for (const [name, width, height, scheme] of [
-  ["phone", 390, 844, "dark"],
-  ["light", 1280, 800, "light"],
+for (const [width, height, scheme] of [
+  [1280, 800, "dark"],
+  [1280, 800, "light"],
+  [390, 844, "dark"],
+  [390, 844, "light"],
 ] as const) {
-  inBrowser(`At ${width} × ${height}, ${scheme}, nothing is wider than the screen.`, async () => {
+  inBrowser(`At ${width} × ${height}, ${scheme}, nothing is wider than the screen on any view.`, async () => {
     await using stage = new Stage();
     const page = await stage.open({ width, height }, scheme);
     await eventually(async () => (await state(page)) === "live");
-    await page.locator(".rails tbody tr").first().waitFor();
-    expect(await page.evaluate<number>("document.documentElement.scrollWidth")).toBeLessThanOrEqual(width);
-    await stage.picture(`${name}-${width}`);
+    await page.locator(".chart-box canvas").first().waitFor();
+    await eventually(async () => (await page.locator(".lines li").count()) > 0);
+    for (const [i, view] of ["market", "strategies", "scanner", "nodes", "logs"].entries()) {
+      await page.keyboard.press(`${i + 1}`);
+      await page.locator(`.page-${view}`).waitFor();
+      expect(await page.evaluate<number>("document.documentElement.scrollWidth")).toBeLessThanOrEqual(width);
+      await stage.picture(`${view}-${scheme}-${width}`);
+    }
     expect(stage.problems).toEqual([]);
   });
 }
@@ -222,9 +253,17 @@ inBrowser("A bridge that hears nobody says what to do.", async () => {
   await stage.killBridge();
   stage.startBridge();
   const page = await stage.open({ width: 1280, height: 800 });
-  await page.locator(".panel-nodes .empty", { hasText: "fabric up" }).waitFor();
   await eventually(async () => (await state(page)) === "wait");
   expect(await textOf(page.locator(".chart-note"))).toContain("Waiting for the first candle");
   await stage.picture("empty-1280");
+  for (const [key, command] of [
+    ["2", "fabric runner --strategy sma-cross"],
+    ["3", "fabric scanner"],
+    ["4", "fabric up"],
+    ["5", "fabric up"],
+  ] as const) {
+    await page.keyboard.press(key);
+    await page.locator(".empty code", { hasText: command }).waitFor();
+  }
   expect(stage.problems).toEqual([]);
 });

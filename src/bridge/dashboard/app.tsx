@@ -1,35 +1,35 @@
-import { ChartPanel } from "./chart-panel.tsx";
 import { Header } from "./header.tsx";
-import { LogsPanel } from "./logs-panel.tsx";
-import { MetricsPanel } from "./metrics-panel.tsx";
-import { NodesPanel } from "./nodes-panel.tsx";
-import { PositionsPanel } from "./positions-panel.tsx";
-import { RailsPanel } from "./rails-panel.tsx";
-import { ScannerPanel } from "./scanner-panel.tsx";
-import { Tiles } from "./tiles.tsx";
+import { Help } from "./help.tsx";
+import { route } from "./live.ts";
+import { LogsView } from "./logs-view.tsx";
+import { MarketView } from "./market-view.tsx";
+import { NodesView } from "./nodes-view.tsx";
+import type { View } from "./route.ts";
+import { ScannerView } from "./scanner-view.tsx";
+import { StrategiesView } from "./strategies-view.tsx";
+
+const PAGES: Readonly<Record<View, () => preact.JSX.Element>> = {
+  market: MarketView,
+  strategies: StrategiesView,
+  scanner: ScannerView,
+  nodes: NodesView,
+  logs: LogsView,
+};
 
 export function App() {
+  const { view } = route.value;
+  const Page = PAGES[view];
   return (
     <>
+      <button type="button" class="skip" onClick={() => document.getElementById("main")?.focus()}>
+        Skip to the content
+      </button>
       <Header />
-      <main class="page">
-        <Tiles />
-        <div class="columns">
-          <div class="column">
-            <ChartPanel />
-            <PositionsPanel />
-            <ScannerPanel />
-          </div>
-          <div class="column side">
-            <NodesPanel />
-            <RailsPanel />
-            <MetricsPanel />
-          </div>
-        </div>
-        <LogsPanel />
+      <main id="main" class={`page page-${view}`} tabIndex={-1}>
+        <Page />
       </main>
       <footer class="foot">
-        <span>Read-only: nothing on this page can act on the market. Times are UTC.</span>
+        <span>Read-only: nothing on this page can act on the market.</span>
         <span>
           Charts by{" "}
           <a href="https://www.tradingview.com/" rel="noreferrer noopener" target="_blank">
@@ -37,6 +37,7 @@ export function App() {
           </a>
         </span>
       </footer>
+      <Help />
     </>
   );
 }

@@ -1,3 +1,6 @@
+import type { Provenance } from "../../core/candle.ts";
+import { MINUTE_MS } from "../../core/time.ts";
+import { bucketOf, type Timeframe } from "../../core/timeframe.ts";
 import type { CandleEvent } from "../contract.ts";
 
 /** The fields of an `/api/candles` row that the chart draws. */
@@ -8,39 +11,127 @@ export interface ChartCandle {
   readonly low: number;
   readonly close: number;
   readonly volume: number;
-  readonly provenance: string;
+  readonly trades: number;
+  readonly provenance: Provenance;
+  /** Stored minutes it is made of, and minutes it lacks as far as time has come. */
+  readonly minutes: number;
+  readonly missing: number;
+  /** Row number of its newest minute. */
+  readonly commitSeq: number;
 }
 
-const MAX_ROWS = 2000;
+export interface CandlePage {
+  readonly candles: readonly ChartCandle[];
+  /** Where the next older page begins; null where there is none. */
+  readonly older: number | null;
+}
 
-/** What became of a live candle: drawn at the end, needs a redraw, or shows that minutes are missing before it. */
-export type Landing = "end" | "inside" | "hole";
+/** Most bars held: older ones are not asked for beyond it, and live ones push the oldest out. */
+export const MAX_BARS = 20_000;
 
-/** One symbol's candles by openTime, oldest first, at most 2,000: the store's rows first, then live ones. */
+/** What became of a live candle: drawn at the end, needs a redraw, changes nothing, or shows that minutes are missing before it. */
+export type Landing = "end" | "inside" | "known" | "hole";
+
+const WORSENING: readonly Provenance[] = ["empty", "complete", "backfilled", "imported", "partial"];
+
+/** One symbol's bars of a timeframe by openTime, oldest first: the store's first, then live minutes folded in. */
 export class CandleSeries {
+  readonly #timeframe: Timeframe;
   #rows: ChartCandle[] = [];
+  #older: number | null = null;
+
+  constructor(timeframe: Timeframe) {
+    this.#timeframe = timeframe;
+  }
 
   get rows(): readonly ChartCandle[] {
     return this.#rows;
   }
 
-  /** The store's rows, joined with what was heard live meanwhile. */
-  load(rows: readonly ChartCandle[]): void {
-    const byTime = new Map(rows.map((row) => [row.openTime, row]));
-    const last = rows.at(-1)?.openTime ?? -Infinity;
-    for (const row of this.#rows) if (row.openTime > last) byTime.set(row.openTime, row);
-    this.#rows = [...byTime.values()].sort((a, b) => a.openTime - b.openTime).slice(-MAX_ROWS);
+  /** Where to ask for older bars; null where there are none, or enough are held. */
+  get older(): number | null {
+    return this.#rows.length >= MAX_BARS ? null : this.#older;
+  }
+
+  /** The store's newest page, joined with what is held: before it what was scrolled to, after it what was heard live. */
+  load(page: CandlePage): void {
+    const [first, last] = [page.candles[0], page.candles.at(-1)];
+    if (!first || !last) return;
+    // Only where the page begins with a bar that is held is nothing missing before it.
+    const joined = this.#rows.some((row) => row.openTime === first.openTime);
+    const before = joined ? this.#rows.filter((row) => row.openTime < first.openTime) : [];
+    const after = this.#rows.filter(
+      (row) => row.openTime > last.openTime || (row.openTime === last.openTime && row.minutes > last.minutes),
+    );
+    const kept = after[0]?.openTime === last.openTime ? page.candles.slice(0, -1) : page.candles;
+    if (!joined) this.#older = page.older;
+    this.#rows = [...before, ...kept, ...after].slice(-MAX_BARS);
+  }
+
+  /** An older page, before what is held. */
+  prepend(page: CandlePage): void {
+    const first = this.#rows[0]?.openTime ?? Infinity;
+    this.#rows = [...page.candles.filter((row) => row.openTime < first), ...this.#rows].slice(-MAX_BARS);
+    this.#older = page.older;
   }
 
   add(candle: CandleEvent): Landing {
+    const openTime = bucketOf(candle.openTime, this.#timeframe);
     const last = this.#rows.at(-1);
-    if (!last || candle.openTime > last.openTime) {
-      this.#rows = [...this.#rows, candle].slice(-MAX_ROWS);
-      const follows = candle.prevOpenTime === null || !last || candle.prevOpenTime <= last.openTime;
-      return follows && last ? "end" : "hole";
+    if (!last || openTime > last.openTime) {
+      const opening = minuteBar(candle, openTime);
+      this.#rows.push(opening);
+      if (this.#rows.length > MAX_BARS) this.#rows.shift();
+      const follows = candle.prevOpenTime === null || (last && candle.prevOpenTime <= this.#through(last));
+      return last && follows ? "end" : "hole";
     }
-    const others = this.#rows.filter((row) => row.openTime !== candle.openTime);
-    this.#rows = [...others, candle].sort((a, b) => a.openTime - b.openTime);
-    return candle.openTime === last.openTime ? "end" : "inside";
+    if (openTime === last.openTime) return this.#fold(candle, last);
+    if (this.#timeframe !== "1m") return "hole";
+    const at = this.#rows.findIndex((row) => row.openTime >= openTime);
+    const held = this.#rows[at];
+    if (held?.openTime === openTime && held.commitSeq >= candle.commitSeq) return "known";
+    this.#rows.splice(at, held?.openTime === openTime ? 1 : 0, minuteBar(candle, openTime));
+    return "inside";
   }
+
+  #fold(candle: CandleEvent, last: ChartCandle): Landing {
+    if (candle.commitSeq <= last.commitSeq) return "known";
+    if (this.#timeframe === "1m") {
+      this.#rows[this.#rows.length - 1] = minuteBar(candle, last.openTime);
+      return "end";
+    }
+    if (candle.prevOpenTime !== null && candle.prevOpenTime > this.#through(last)) return "hole";
+    const due = (candle.openTime - last.openTime) / MINUTE_MS + 1;
+    const minutes = last.minutes + 1;
+    const missing = Math.max(0, due - minutes);
+    this.#rows[this.#rows.length - 1] = {
+      ...last,
+      high: Math.max(last.high, candle.high),
+      low: Math.min(last.low, candle.low),
+      close: candle.close,
+      volume: last.volume + candle.volume,
+      trades: last.trades + candle.trades,
+      provenance: missing > 0 ? "partial" : worse(last.provenance, candle.provenance),
+      minutes,
+      missing,
+      commitSeq: candle.commitSeq,
+    };
+    return "end";
+  }
+
+  /** The newest minute that a bar tells of. */
+  #through(bar: ChartCandle): number {
+    return bar.openTime + (bar.minutes + bar.missing - 1) * MINUTE_MS;
+  }
+}
+
+function minuteBar(candle: CandleEvent, openTime: number): ChartCandle {
+  const { open, high, low, close, volume, trades, commitSeq } = candle;
+  const missing = (candle.openTime - openTime) / MINUTE_MS;
+  const provenance = missing > 0 ? "partial" : candle.provenance;
+  return { openTime, open, high, low, close, volume, trades, provenance, minutes: 1, missing, commitSeq };
+}
+
+function worse(a: Provenance, b: Provenance): Provenance {
+  return WORSENING.indexOf(a) > WORSENING.indexOf(b) ? a : b;
 }

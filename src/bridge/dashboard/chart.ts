@@ -1,114 +1,178 @@
 import {
   CandlestickSeries,
-  ColorType,
-  CrosshairMode,
   createChart,
+  createSeriesMarkers,
   HistogramSeries,
+  type IChartApi,
+  type ISeriesApi,
+  LineSeries,
   type UTCTimestamp,
 } from "lightweight-charts";
 import type { ChartCandle } from "./candle-series.ts";
-import { decimalsOf } from "./format.ts";
+import { candleOptions, chartOptions, css, lineColour } from "./chart-colours.ts";
+import type { BarMark, FillMark, IndicatorLine } from "./chart-marks.ts";
+import { formatPrice } from "./format.ts";
+import type { Zone } from "./settings.ts";
 
-export interface CandleChart {
-  /** Draws all rows anew. `fit` also brings the newest into view. */
-  draw(rows: readonly ChartCandle[], fit: boolean): void;
-  /** Adds or replaces the last candle. */
-  append(row: ChartCandle): void;
-  remove(): void;
+export interface ChartHandlers {
+  /** The bar under the pointer; null where there is none. */
+  onHover(openTime: number | null): void;
+  /** The oldest bars held come into sight. */
+  onOldest(): void;
 }
 
-const VISIBLE_CANDLES = 120;
+/** How wide a bar is at first. */
+const BAR_PIXELS = 7;
+/** Older bars are asked for when so few are left of what is seen. */
+const OLDEST_MARGIN = 30;
+const INDICATOR_PANE = 1;
 
-/** A candle chart with volume in `box`, following its size and the page's colours. `onHover` tells the candle under the pointer. */
-export function createCandleChart(box: HTMLElement, onHover: (openTime: number | null) => void): CandleChart {
-  const chart = createChart(box, { autoSize: true, ...chartOptions() });
-  const prices = chart.addSeries(CandlestickSeries, candleOptions());
-  const volumes = chart.addSeries(HistogramSeries, {
-    priceScaleId: "",
-    priceFormat: { type: "volume" },
-    lastValueVisible: false,
-    priceLineVisible: false,
-  });
-  prices.priceScale().applyOptions({ scaleMargins: { top: 0.08, bottom: 0.26 } });
-  volumes.priceScale().applyOptions({ scaleMargins: { top: 0.8, bottom: 0 } });
-  let drawn: readonly ChartCandle[] = [];
+/** A candle chart with volume, marks of doubtful minutes, fills and indicators. It draws what it is given and asks nobody. */
+export class CandleChart {
+  readonly #chart: IChartApi;
+  readonly #prices: ISeriesApi<"Candlestick">;
+  readonly #volumes: ISeriesApi<"Histogram">;
+  readonly #marks: ISeriesApi<"Histogram">;
+  readonly #fills;
+  readonly #lines = new Map<string, ISeriesApi<"Line">>();
+  #zone: Zone;
+  #drawn: {
+    rows: readonly ChartCandle[];
+    marks: readonly BarMark[];
+    fills: readonly FillMark[];
+    lines: readonly IndicatorLine[];
+  } = { rows: [], marks: [], fills: [], lines: [] };
 
-  const drawAll = () => {
-    prices.setData(drawn.map(pricePoint));
-    volumes.setData(drawn.map(volumePoint));
-  };
-  const scheme = matchMedia("(prefers-color-scheme: light)");
-  const recolour = () => {
-    chart.applyOptions(chartOptions());
-    prices.applyOptions(candleOptions());
-    drawAll();
-  };
-  scheme.addEventListener("change", recolour);
-  chart.subscribeCrosshairMove((move) => {
-    onHover(typeof move.time === "number" ? move.time * 1000 : null);
-  });
+  constructor(box: HTMLElement, zone: Zone, handlers: ChartHandlers) {
+    this.#zone = zone;
+    this.#chart = createChart(box, { autoSize: true, ...chartOptions(zone) });
+    const bare = { lastValueVisible: false, priceLineVisible: false };
+    this.#prices = this.#chart.addSeries(CandlestickSeries, candleOptions());
+    this.#volumes = this.#chart.addSeries(HistogramSeries, {
+      ...bare,
+      priceScaleId: "volume",
+      priceFormat: { type: "volume" },
+    });
+    this.#marks = this.#chart.addSeries(HistogramSeries, { ...bare, priceScaleId: "marks" });
+    this.#prices.priceScale().applyOptions({ scaleMargins: { top: 0.08, bottom: 0.26 } });
+    this.#volumes.priceScale().applyOptions({ scaleMargins: { top: 0.8, bottom: 0.03 } });
+    this.#marks.priceScale().applyOptions({ scaleMargins: { top: 0.98, bottom: 0 } });
+    this.#fills = createSeriesMarkers(this.#prices, []);
+    this.#chart.subscribeCrosshairMove((move) => {
+      handlers.onHover(typeof move.time === "number" ? move.time * 1000 : null);
+    });
+    this.#chart.timeScale().subscribeVisibleLogicalRangeChange((range) => {
+      if (range && this.#drawn.rows.length > 0 && range.from < OLDEST_MARGIN) handlers.onOldest();
+    });
+  }
 
-  return {
-    draw(rows, fit) {
-      drawn = rows;
-      const decimals = decimalsOf(rows.slice(-50).map((row) => row.close));
-      prices.applyOptions({ priceFormat: { type: "price", precision: decimals, minMove: 10 ** -decimals } });
-      drawAll();
-      if (fit) chart.timeScale().setVisibleLogicalRange({ from: rows.length - VISIBLE_CANDLES, to: rows.length + 3 });
-    },
-    append(row) {
-      prices.update(pricePoint(row));
-      volumes.update(volumePoint(row));
-    },
-    remove() {
-      scheme.removeEventListener("change", recolour);
-      chart.remove();
-    },
-  };
+  /** All rows anew. `fit` also brings the newest into view. */
+  draw(rows: readonly ChartCandle[], marks: readonly BarMark[], decimals: number, fit: boolean): void {
+    this.#drawn = { ...this.#drawn, rows, marks };
+    const formatter = (price: number) => formatPrice(price, decimals);
+    this.#prices.applyOptions({ priceFormat: { type: "custom", formatter, minMove: 10 ** -decimals } });
+    this.#drawRows();
+    if (!fit) return;
+    const places = rows.length + marks.filter(({ mark }) => mark === "missing").length;
+    const seen = Math.round(this.#chart.timeScale().width() / BAR_PIXELS);
+    this.#chart.timeScale().setVisibleLogicalRange({ from: places - seen, to: places + 3 });
+  }
+
+  /** Adds or replaces the last candle. */
+  append(row: ChartCandle, mark: BarMark | null): void {
+    this.#prices.update(pricePoint(row));
+    this.#volumes.update(volumePoint(row));
+    this.#marks.update(mark ? markPoint(mark) : { time: timeOf(row.openTime) });
+  }
+
+  showFills(fills: readonly FillMark[]): void {
+    this.#drawn = { ...this.#drawn, fills };
+    this.#fills.setMarkers(
+      fills.map(({ openTime, side, count }) => ({
+        time: timeOf(openTime),
+        position: side === "buy" ? ("belowBar" as const) : ("aboveBar" as const),
+        shape: side === "buy" ? ("arrowUp" as const) : ("arrowDown" as const),
+        color: css(side === "buy" ? "--buy" : "--sell"),
+        ...(count > 1 ? { text: `${count}×` } : {}),
+      })),
+    );
+  }
+
+  /** Lines that are gone are removed with their pane. */
+  showIndicators(lines: readonly IndicatorLine[]): void {
+    this.#drawn = { ...this.#drawn, lines };
+    const wanted = new Set(lines.map(keyOf));
+    for (const [key, series] of this.#lines) {
+      if (wanted.has(key)) continue;
+      this.#chart.removeSeries(series);
+      this.#lines.delete(key);
+    }
+    lines.forEach((line, i) => {
+      const series = this.#lines.get(keyOf(line)) ?? this.#addLine(line);
+      series.applyOptions({ color: lineColour(i) });
+      series.setData(
+        line.points.map(({ openTime, value }) =>
+          value === null ? { time: timeOf(openTime) } : { time: timeOf(openTime), value },
+        ),
+      );
+    });
+  }
+
+  /** After theme or zone changed. */
+  repaint(zone: Zone): void {
+    this.#zone = zone;
+    this.#chart.applyOptions(chartOptions(this.#zone));
+    this.#prices.applyOptions(candleOptions());
+    this.#drawRows();
+    this.showFills(this.#drawn.fills);
+    this.showIndicators(this.#drawn.lines);
+  }
+
+  remove(): void {
+    this.#chart.remove();
+  }
+
+  #addLine(line: IndicatorLine): ISeriesApi<"Line"> {
+    const options = {
+      lineWidth: 2 as const,
+      lastValueVisible: !line.onPrice,
+      priceLineVisible: false,
+      crosshairMarkerVisible: false,
+    };
+    const series = this.#chart.addSeries(LineSeries, options, line.onPrice ? 0 : INDICATOR_PANE);
+    this.#lines.set(keyOf(line), series);
+    this.#chart.panes().forEach((pane, i) => {
+      pane.setStretchFactor(i === 0 ? 4 : 1);
+    });
+    return series;
+  }
+
+  #drawRows(): void {
+    const { rows, marks } = this.#drawn;
+    this.#prices.setData(rows.map(pricePoint));
+    this.#volumes.setData(rows.map(volumePoint));
+    this.#marks.setData(marks.map(markPoint));
+  }
+}
+
+function keyOf(line: IndicatorLine): string {
+  return `${line.runner} ${line.name} ${line.onPrice}`;
+}
+
+function timeOf(openTime: number): UTCTimestamp {
+  return (openTime / 1000) as UTCTimestamp;
 }
 
 function pricePoint(row: ChartCandle) {
-  return {
-    time: (row.openTime / 1000) as UTCTimestamp,
-    open: row.open,
-    high: row.high,
-    low: row.low,
-    close: row.close,
-  };
+  const { open, high, low, close } = row;
+  return { time: timeOf(row.openTime), open, high, low, close };
 }
 
 function volumePoint(row: ChartCandle) {
   const color = css(row.close >= row.open ? "--up-soft" : "--down-soft");
-  return { time: (row.openTime / 1000) as UTCTimestamp, value: row.volume, color };
+  return { time: timeOf(row.openTime), value: row.volume, color };
 }
 
-function chartOptions() {
-  return {
-    layout: {
-      background: { type: ColorType.Solid, color: "transparent" },
-      textColor: css("--muted"),
-      fontFamily: getComputedStyle(document.body).fontFamily,
-      fontSize: 11,
-      // Its logo would need an inline style sheet, which the page's policy forbids; the footer names and links the library.
-      attributionLogo: false,
-    },
-    grid: { vertLines: { color: css("--grid") }, horzLines: { color: css("--grid") } },
-    crosshair: {
-      mode: CrosshairMode.Normal,
-      vertLine: { color: css("--faint"), labelBackgroundColor: css("--raised") },
-      horzLine: { color: css("--faint"), labelBackgroundColor: css("--raised") },
-    },
-    rightPriceScale: { borderVisible: false },
-    timeScale: { borderVisible: false, timeVisible: true, secondsVisible: false, rightOffset: 3 },
-  };
-}
-
-function candleOptions() {
-  const up = css("--up");
-  const down = css("--down");
-  return { upColor: up, downColor: down, wickUpColor: up, wickDownColor: down, borderVisible: false };
-}
-
-function css(name: string): string {
-  return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+function markPoint({ openTime, mark }: BarMark) {
+  return { time: timeOf(openTime), value: 1, color: css(`--mark-${mark}`) };
 }

@@ -8,19 +8,19 @@ export function formatAge(ms: number): string {
   return `${Math.floor(s / 86_400)} d ${Math.floor((s % 86_400) / 3600)} h`;
 }
 
-/** HH:MM:SS in UTC. */
-export function formatTime(ms: number): string {
-  return iso(ms).slice(11, 19);
+/** HH:MM:SS, in UTC or the viewer's zone. */
+export function formatTime(ms: number, zone: "utc" | "local" = "utc"): string {
+  return iso(ms, zone).slice(11, 19);
 }
 
-/** HH:MM in UTC. */
-export function formatMinute(ms: number): string {
-  return iso(ms).slice(11, 16);
+/** HH:MM. */
+export function formatMinute(ms: number, zone: "utc" | "local" = "utc"): string {
+  return iso(ms, zone).slice(11, 16);
 }
 
 /** A candle's minute with its date: "2025-01-01 00:04". */
-export function formatDateMinute(ms: number): string {
-  return iso(ms).slice(0, 16).replace("T", " ");
+export function formatDateMinute(ms: number, zone: "utc" | "local" = "utc"): string {
+  return iso(ms, zone).slice(0, 16).replace("T", " ");
 }
 
 const MAX_DECIMALS = 8;
@@ -48,10 +48,28 @@ export function formatPnl(value: number): string {
   return `${value < 0 && text !== "0.00" ? "−" : "+"}${text}`;
 }
 
-/** A decimal string without the zeros at its end; a minus sign of its own width. */
-export function formatQuantity(quantity: string): string {
+/** A decimal string at the given decimals, or without the zeros at its end; a minus sign of its own width. Never fewer than it needs. */
+export function formatQuantity(quantity: string, decimals: number | null = null): string {
   const trimmed = quantity.includes(".") ? quantity.replace(/\.?0+$/, "") : quantity;
-  return trimmed.replace("-", "−");
+  const point = trimmed.indexOf(".");
+  const has = point < 0 || /e/i.test(trimmed) ? 0 : trimmed.length - point - 1;
+  const padded = decimals !== null && decimals > has && !/e/i.test(trimmed) ? padTo(trimmed, has, decimals) : trimmed;
+  return padded.replace("-", "−");
+}
+
+function padTo(text: string, has: number, decimals: number): string {
+  return `${text}${has === 0 ? "." : ""}${"0".repeat(decimals - has)}`;
+}
+
+/** A decimal string as a price. */
+export function formatDecimalPrice(price: string | null, decimals: number): string {
+  return price === null || Number(price) === 0 ? "–" : formatPrice(Number(price), decimals);
+}
+
+/** "12.4 MB". */
+export function formatBytes(bytes: number): string {
+  if (bytes >= 1e9) return `${(bytes / 1e9).toFixed(2)} GB`;
+  return bytes >= 1e6 ? `${(bytes / 1e6).toFixed(bytes >= 1e8 ? 0 : 1)} MB` : `${(bytes / 1e3).toFixed(1)} kB`;
 }
 
 /** 950, 12.3k, 4.56M; small numbers keep three significant digits. */
@@ -67,6 +85,8 @@ export function formatCompact(value: number): string {
 /** The last moment that a Date can hold, either way from the epoch. */
 const LAST_DATE_MS = 8.64e15;
 
-function iso(ms: number): string {
-  return Math.abs(ms) <= LAST_DATE_MS ? new Date(ms).toISOString() : "----------T--:--:--";
+function iso(ms: number, zone: "utc" | "local"): string {
+  if (!(Math.abs(ms) <= LAST_DATE_MS - 86_400_000)) return "----------T--:--:--";
+  const shift = zone === "local" ? new Date(ms).getTimezoneOffset() * 60_000 : 0;
+  return new Date(ms - shift).toISOString();
 }

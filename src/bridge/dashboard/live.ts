@@ -1,7 +1,9 @@
 import { signal } from "@preact/signals";
+import type { Timeframe } from "../../core/timeframe.ts";
 import type { CandleEvent } from "../contract.ts";
 import { type LinkState, openLink } from "./event-link.ts";
 import { Model } from "./model.ts";
+import { hashOf, parseRoute, type Route, type View } from "./route.ts";
 
 /** What the page knows. It changes in place; `revision` tells that it did, at most once per painted frame. */
 export const model = new Model();
@@ -12,8 +14,10 @@ export const link = signal<{ readonly state: LinkState; readonly sinceMs: number
 });
 /** The bridge's clock, moved on here twice a second: ages grow even when nothing arrives any more. */
 export const now = signal(Date.now());
-/** The chosen symbol; null until one is known. */
-export const chosenSymbol = signal<string | null>(symbolInAddress());
+/** Grows when everything known was dropped: what was read beside the stream is to be read again. */
+export const resyncs = signal(0);
+/** Where the page is. Its symbol is the first one heard until one is chosen. */
+export const route = signal<Route>(parseRoute(location.hash));
 
 type CandleListener = (candle: CandleEvent) => void;
 const candleListeners = new Set<CandleListener>();
@@ -24,9 +28,24 @@ export function onCandle(listener: CandleListener): () => void {
   return () => candleListeners.delete(listener);
 }
 
+export function goTo(view: View): void {
+  go({ ...route.value, view });
+}
+
 export function chooseSymbol(symbol: string): void {
-  chosenSymbol.value = symbol;
-  history.replaceState(null, "", `#${encodeURIComponent(symbol)}`);
+  go({ ...route.value, view: "market", symbol });
+}
+
+export function chooseTimeframe(timeframe: Timeframe): void {
+  go({ ...route.value, timeframe });
+}
+
+function go(next: Route): void {
+  const isSameView = next.view === route.value.view;
+  route.value = next;
+  // Views are steps back; symbols and timeframes are not, or leaving the page would take a press for each.
+  if (isSameView) history.replaceState(null, "", hashOf(next));
+  else history.pushState(null, "", hashOf(next));
 }
 
 /** Connects and keeps the signals moving. Called once. */
@@ -45,16 +64,26 @@ export function startLive(): void {
     },
     onTelemetry(event) {
       model.apply(event);
-      if (event.type === "candle") {
-        if (chosenSymbol.value === null) chosenSymbol.value = event.data.symbol;
-        for (const listener of candleListeners) listener(event.data);
-      }
+      if (event.type === "candle") for (const listener of candleListeners) listener(event.data);
       touch();
     },
+    onResync() {
+      model.resync();
+      resyncs.value++;
+      touch();
+    },
+    onLogin: () => location.assign("/login"),
   });
   setInterval(() => {
     now.value = bridgeNow();
   }, 500);
+  // A symbol is kept while other views are looked at.
+  const follow = () => {
+    const found = parseRoute(location.hash);
+    route.value = { ...found, symbol: found.symbol ?? route.value.symbol };
+  };
+  addEventListener("hashchange", follow);
+  addEventListener("popstate", follow);
 }
 
 let clockOffsetMs: number | null = null;
@@ -72,12 +101,15 @@ function touch(): void {
   painting = true;
   requestAnimationFrame(() => {
     painting = false;
+    const [first] = model.markets.keys();
+    if (route.value.symbol === null && first !== undefined) adopt(model.symbols()[0] ?? first);
     now.value = bridgeNow();
     revision.value++;
   });
 }
 
-function symbolInAddress(): string | null {
-  const text = decodeURIComponent(location.hash.slice(1));
-  return text === "" ? null : text;
+/** The first symbol heard is shown where none was asked for. */
+function adopt(symbol: string): void {
+  route.value = { ...route.value, symbol };
+  if (route.value.view === "market") history.replaceState(null, "", hashOf(route.value));
 }

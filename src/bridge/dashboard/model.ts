@@ -2,17 +2,17 @@ import type {
   BridgeEvent,
   CandleEvent,
   HealthEvent,
-  LogsEvent,
+  IndicatorsEvent,
   MetricsEvent,
-  NumberedEntry,
   PositionsEvent,
   ScanEvent,
   TelemetryEvent,
 } from "../contract.ts";
+import { LogStore } from "./log-store.ts";
+import { MetricHistory } from "./metric-history.ts";
 
 const MAX_NODES = 256;
 const MAX_SYMBOLS = 5000;
-const MAX_LOG_LINES = 2000;
 const MAX_CLOSES = 48;
 
 export interface NodeModel {
@@ -24,16 +24,13 @@ export interface NodeModel {
   earlierMetrics: MetricsEvent | null;
   positions: PositionsEvent | null;
   scan: ScanEvent | null;
+  indicators: IndicatorsEvent | null;
 }
 
 export interface Market {
   readonly candle: CandleEvent;
   /** The newest closes as this page heard them, oldest first. */
   readonly closes: readonly number[];
-}
-
-export interface LogLine extends NumberedEntry {
-  readonly node: string;
 }
 
 /**
@@ -44,18 +41,20 @@ export class Model {
   /** Longest-silent first. */
   readonly nodes = new Map<string, NodeModel>();
   readonly markets = new Map<string, Market>();
-  /** Oldest first. */
-  logs: readonly LogLine[] = [];
+  readonly logs = new LogStore();
+  readonly history = new MetricHistory();
   bridge: BridgeEvent | null = null;
-  readonly #loggedThrough = new Map<string, number>();
 
-  /** Another life of the bridge numbers log entries anew. */
   setBridge(bridge: BridgeEvent): void {
-    if (this.bridge !== null && this.bridge.epoch !== bridge.epoch) {
-      this.#loggedThrough.clear();
-      this.logs = [];
-    }
+    if (this.bridge !== null && this.bridge.epoch !== bridge.epoch) this.logs.clear();
     this.bridge = bridge;
+  }
+
+  /** Forgets what it was told; a whole snapshot follows. What was drawn over time stays. */
+  resync(): void {
+    this.nodes.clear();
+    this.markets.clear();
+    this.logs.clear();
   }
 
   apply(event: TelemetryEvent): void {
@@ -67,6 +66,7 @@ export class Model {
       case "metrics":
         node.earlierMetrics = node.metrics?.epoch === event.data.epoch ? node.metrics : null;
         node.metrics = event.data;
+        this.history.add(event.data, node.earlierMetrics);
         break;
       case "positions":
         node.positions = event.data;
@@ -74,11 +74,14 @@ export class Model {
       case "scan":
         node.scan = event.data;
         break;
+      case "indicators":
+        node.indicators = event.data;
+        break;
       case "candle":
         this.#applyCandle(event.data);
         break;
       case "logs":
-        this.#applyLogs(event.data);
+        this.logs.add(event.data);
         break;
     }
   }
@@ -88,6 +91,11 @@ export class Model {
     const order = ["sim", "market-data", "runner", "scanner", "bridge"];
     const rank = (node: NodeModel) => order.indexOf(node.health?.role ?? node.metrics?.role ?? "bridge");
     return [...this.nodes.values()].sort((a, b) => rank(a) - rank(b) || (a.name < b.name ? -1 : 1));
+  }
+
+  /** Nodes that trade, by name. */
+  runners(): readonly NodeModel[] {
+    return this.sortedNodes().filter((node) => node.positions !== null || node.health?.role === "runner");
   }
 
   symbols(): readonly string[] {
@@ -103,6 +111,7 @@ export class Model {
       earlierMetrics: null,
       positions: null,
       scan: null,
+      indicators: null,
     };
     node.heardAt = Math.max(node.heardAt, heardAt);
     this.nodes.delete(name);
@@ -118,19 +127,6 @@ export class Model {
     this.markets.delete(candle.symbol);
     this.markets.set(candle.symbol, { candle, closes });
     dropOldest(this.markets, MAX_SYMBOLS);
-  }
-
-  #applyLogs(event: LogsEvent): void {
-    const through = this.#loggedThrough.get(event.node) ?? 0;
-    const fresh = event.entries.filter((entry) => entry.n > through).map((entry) => ({ ...entry, node: event.node }));
-    const last = fresh.at(-1);
-    if (!last) return;
-    this.#loggedThrough.set(event.node, last.n);
-    dropOldest(this.#loggedThrough, MAX_NODES);
-    const lines = [...this.logs, ...fresh];
-    const inOrder = (fresh[0]?.at ?? 0) >= (this.logs.at(-1)?.at ?? 0);
-    if (!inOrder) lines.sort((a, b) => a.at - b.at);
-    this.logs = lines.slice(-MAX_LOG_LINES);
   }
 }
 

@@ -1,36 +1,86 @@
 import type { ComponentChildren } from "preact";
+import type { MetricsEvent } from "../contract.ts";
 import { formatAge, formatDateMinute, formatPnl } from "./format.ts";
 import { model, now, revision } from "./live.ts";
 import { isStale } from "./parts.tsx";
+import { zone } from "./settings.ts";
 
-/** The five figures to see from across the room. */
-export function Tiles() {
+/** What trading comes to: profit, rails, orders. */
+export function TradingTiles() {
+  void revision.value;
+  return (
+    <div class="tiles">
+      <PnlTile name="today" label="PnL today" pick="today" />
+      <PnlTile name="total" label="PnL in all" pick="total" />
+      <RailTile />
+      <PositionTile />
+      <CandleTile />
+    </div>
+  );
+}
+
+/** How the nodes are. */
+export function NodeTiles() {
   void revision.value;
   const nodes = [...model.nodes.values()];
   const fresh = nodes.filter((node) => !isStale(node.heardAt));
-  const candles = [...model.markets.values()].map((market) => market.candle);
-  const newest = candles.reduce<(typeof candles)[number] | null>(
-    (best, candle) => (best && best.openTime >= candle.openTime ? best : candle),
-    null,
-  );
+  const all = nodes.flatMap(({ metrics }) => (metrics ? [metrics] : []));
+  const memory = all.reduce((sum, metrics) => sum + (metrics.values["process.rss.bytes"] ?? 0), 0);
+  const cpu = all.reduce((sum, metrics) => sum + (metrics.values["process.cpu.percent"] ?? 0), 0);
+  const drops = all.reduce((sum, metrics) => sum + dropsOf(metrics), 0);
+  const stale = nodes.length > 0 && fresh.length === 0;
   return (
     <div class="tiles">
-      <Tile name="nodes" label="Nodes" stale={nodes.length > 0 && fresh.length === 0}>
+      <Tile name="nodes" label="Nodes" stale={stale}>
         <span class={fresh.length < nodes.length ? "caution" : ""}>{fresh.length}</span>
         <small>/ {nodes.length} alive</small>
       </Tile>
       <RailTile />
-      <Tile
-        name="candle"
-        label="Newest candle"
-        stale={newest !== null && isStale(model.nodes.get(newest.node)?.heardAt ?? 0)}
-      >
-        {newest ? formatDateMinute(newest.openTime).slice(11) : "–"}
-        <small>{newest ? `${formatAge(now.value - newest.receivedAt)} · ${candles.length} symbols` : "none yet"}</small>
+      <CandleTile />
+      <Tile name="load" label="CPU and memory, all" stale={stale}>
+        {all.length === 0 ? "–" : `${cpu.toFixed(1)} %`}
+        <small>{all.length === 0 ? "no metrics yet" : `${(memory / 1e6).toFixed(0)} MB`}</small>
       </Tile>
-      <PnlTile />
-      <OrdersTile />
+      <Tile name="drops" label="Messages dropped" stale={stale}>
+        <span class={drops > 0 ? "caution" : ""}>{drops.toLocaleString("en-US")}</span>
+        <small>since the nodes started</small>
+      </Tile>
     </div>
+  );
+}
+
+/** Everything that a node counts as dropped. */
+export function dropsOf({ values }: MetricsEvent): number {
+  return Object.entries(values).reduce(
+    (sum, [name, value]) => (/(^|\.)(dropped|missed)\.total$/.test(name) ? sum + value : sum),
+    0,
+  );
+}
+
+function PnlTile(props: { readonly name: string; readonly label: string; readonly pick: "today" | "total" }) {
+  const books = [...model.nodes.values()].flatMap(({ positions }) => (positions ? [positions] : []));
+  const sums = new Map<string, number>();
+  for (const { mode, pnl } of books) {
+    for (const { quote, [props.pick]: value } of pnl?.byQuote ?? []) {
+      if (value !== null) sums.set(`${quote} ${mode}`, (sums.get(`${quote} ${mode}`) ?? 0) + Number(value));
+    }
+  }
+  // Sums over several currencies, or over paper and live, mean nothing: the first is shown, the others are told beside it.
+  const [first, ...others] = [...sums].sort(([a], [b]) => (a < b ? -1 : 1));
+  const amount = first?.[1] ?? 0;
+  return (
+    <Tile
+      name={props.name}
+      label={props.label}
+      tone={!first || amount === 0 ? "" : amount < 0 ? "down" : "up"}
+      stale={books.length > 0 && books.every((book) => isStale(book.receivedAt))}
+    >
+      {first ? formatPnl(amount) : "–"}
+      <small>
+        {first?.[0] ?? (books.length === 0 ? "no runner" : "nothing traded yet")}
+        {others.map(([name, value]) => ` · ${formatPnl(value)} ${name}`)}
+      </small>
+    </Tile>
   );
 }
 
@@ -47,34 +97,32 @@ function RailTile() {
   );
 }
 
-function PnlTile() {
-  const books = [...model.nodes.values()].map((node) => node.positions).filter((positions) => positions !== null);
-  const rows = books.flatMap((book) => book.positions);
-  const realised = rows.reduce((sum, row) => sum + Number(row.realisedPnl), 0);
-  const open = rows.reduce((sum, row) => sum + Number(row.unrealisedPnl), 0);
-  const total = realised + open;
-  const modes = [...new Set(books.map((book) => book.mode))].sort().join(" + ");
+function PositionTile() {
+  const books = [...model.nodes.values()].flatMap(({ positions }) => (positions ? [positions] : []));
+  const open = books.flatMap((book) => book.positions).filter((row) => Number(row.quantity) !== 0);
   return (
     <Tile
-      name="pnl"
-      label={modes === "" ? "PnL" : `PnL, ${modes}`}
-      tone={books.length === 0 ? "" : total < 0 ? "down" : "up"}
-      stale={books.some((book) => isStale(book.receivedAt))}
+      name="positions"
+      label="Open positions"
+      stale={books.length > 0 && books.every((book) => isStale(book.receivedAt))}
     >
-      {books.length === 0 ? "–" : formatPnl(total)}
-      <small>{books.length === 0 ? "no runner" : `open ${formatPnl(open)}`}</small>
+      {books.length === 0 ? "–" : open.length}
+      <small>{books.length === 1 ? "1 runner" : `${books.length} runners`}</small>
     </Tile>
   );
 }
 
-function OrdersTile() {
-  const books = [...model.nodes.values()].map((node) => node.positions).filter((positions) => positions !== null);
-  const orders = books.flatMap((book) => book.orders);
-  const newest = orders.reduce((best, order) => Math.max(best, order.openTime), 0);
+function CandleTile() {
+  const candles = [...model.markets.values()].map((market) => market.candle);
+  const newest = candles.reduce<(typeof candles)[number] | null>(
+    (best, candle) => (best && best.openTime >= candle.openTime ? best : candle),
+    null,
+  );
+  const stale = newest !== null && isStale(model.nodes.get(newest.node)?.heardAt ?? 0);
   return (
-    <Tile name="orders" label="Newest orders" stale={books.some((book) => isStale(book.receivedAt))}>
-      {orders.length}
-      <small>{orders.length === 0 ? "none yet" : `last on ${formatDateMinute(newest).slice(11)} candle`}</small>
+    <Tile name="candle" label="Newest candle" stale={stale}>
+      {newest ? formatDateMinute(newest.openTime, zone.value).slice(11) : "–"}
+      <small>{newest ? `${formatAge(now.value - newest.receivedAt)} · ${candles.length} symbols` : "none yet"}</small>
     </Tile>
   );
 }

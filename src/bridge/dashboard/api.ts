@@ -1,0 +1,40 @@
+import type { Timeframe } from "../../core/timeframe.ts";
+import type { CandlePage } from "./candle-series.ts";
+
+/** What the bridge answered: data, or a sentence that says why not. `absent`: it does not know the symbol. */
+export type Answer<T> =
+  | { readonly kind: "ok"; readonly value: T }
+  | { readonly kind: "absent" }
+  | { readonly kind: "failed"; readonly reason: string };
+
+export interface RecordedGap {
+  readonly gapSeq: number;
+  readonly fromOpenTime: number;
+  readonly toOpenTime: number;
+  readonly reason: string;
+}
+
+/** Bars of one page: six screens of a wide window. */
+const PAGE_BARS = 600;
+const GAPS = 20;
+
+export function fetchCandles(symbol: string, timeframe: Timeframe, before: number | null): Promise<Answer<CandlePage>> {
+  const from = before === null ? "" : `&before=${before}`;
+  return ask(`/api/candles?symbol=${encodeURIComponent(symbol)}&timeframe=${timeframe}&limit=${PAGE_BARS}${from}`);
+}
+
+export function fetchGaps(symbol: string): Promise<Answer<{ readonly gaps: readonly RecordedGap[] }>> {
+  return ask(`/api/gaps?symbol=${encodeURIComponent(symbol)}&limit=${GAPS}`);
+}
+
+async function ask<T>(url: string): Promise<Answer<T>> {
+  try {
+    const reply = await fetch(url);
+    if (reply.status === 404) return { kind: "absent" };
+    const body = (await reply.json()) as T & { readonly error?: string };
+    if (reply.ok) return { kind: "ok", value: body };
+    return { kind: "failed", reason: body.error ?? `The bridge answered ${reply.status}` };
+  } catch {
+    return { kind: "failed", reason: "The bridge does not answer" };
+  }
+}
