@@ -191,6 +191,7 @@ describe("What the page says of itself", () => {
     expect(adviceOf("r", node("failed", "it threw"), false)).toMatchObject({ tone: "bad", title: "Failed" });
     expect(adviceOf("r", node("degraded", "a hole"), false)).toMatchObject({ tone: "warn", what: "A hole." });
     expect(adviceOf("r", node("running", null), true)?.title).toBe("Silent");
+    expect(adviceOf("r", node("running", null), true, "lost")).toBeNull();
   });
 });
 

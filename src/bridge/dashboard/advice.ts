@@ -1,4 +1,5 @@
 import type { HealthEvent } from "../contract.ts";
+import type { LinkState } from "./event-link.ts";
 
 export interface Advice {
   readonly tone: "bad" | "warn";
@@ -7,9 +8,17 @@ export interface Advice {
   readonly command: string;
 }
 
-/** What to do about a node that is not well; null where it is. `silent`: nothing is heard of it any more. */
-export function adviceOf(node: string, health: HealthEvent | null, silent: boolean): Advice | null {
-  if (silent) {
+/**
+ * What to do about a node that is not well; null where it is. `silent`: nothing is heard of it any more, which says nothing about
+ * it while the bridge itself is not heard.
+ */
+export function adviceOf(
+  node: string,
+  health: HealthEvent | null,
+  silent: boolean,
+  link: LinkState = "open",
+): Advice | null {
+  if (silent && link === "open") {
     return {
       tone: "bad",
       title: "Silent",

@@ -27,7 +27,9 @@ export interface CandlePage {
 }
 
 /** Most bars held: older ones are not asked for beyond it, and live ones push the oldest out. */
-export const MAX_BARS = 20_000;
+export const MAX_BARS = 10_000;
+/** Room before the oldest leave in one go: each time the chart is drawn anew. */
+const SLACK_BARS = 1000;
 
 /** What became of a live candle: drawn at the end, needs a redraw, changes nothing, or shows that minutes are missing before it. */
 export type Landing = "end" | "inside" | "known" | "hole";
@@ -81,9 +83,11 @@ export class CandleSeries {
     if (!last || openTime > last.openTime) {
       const opening = minuteBar(candle, openTime);
       this.#rows.push(opening);
-      if (this.#rows.length > MAX_BARS) this.#rows.shift();
       const follows = candle.prevOpenTime === null || (last && candle.prevOpenTime <= this.#through(last));
-      return last && follows ? "end" : "hole";
+      if (!last || !follows) return "hole";
+      if (this.#rows.length <= MAX_BARS + SLACK_BARS) return "end";
+      this.#rows = this.#rows.slice(-MAX_BARS);
+      return "inside";
     }
     if (openTime === last.openTime) return this.#fold(candle, last);
     if (this.#timeframe !== "1m") return "hole";

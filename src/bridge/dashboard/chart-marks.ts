@@ -51,19 +51,19 @@ const MAX_FILLS = 2000;
 export class FillBook {
   readonly #fills = new Map<string, RunnerFill>();
 
-  /** Whether any is new. */
-  add(runner: string, fills: readonly FillEntry[]): boolean {
-    const before = this.#fills.size;
+  add(runner: string, fills: readonly FillEntry[]): void {
     for (const fill of fills) {
       const key = [runner, fill.clientOrderId, fill.openTime, fill.at, fill.side, fill.price, fill.quantity].join(" ");
       if (!this.#fills.has(key)) this.#fills.set(key, { ...fill, runner });
     }
-    const grown = this.#fills.size > before;
     for (const key of this.#fills.keys()) {
       if (this.#fills.size <= MAX_FILLS) break;
       this.#fills.delete(key);
     }
-    return grown;
+  }
+
+  get size(): number {
+    return this.#fills.size;
   }
 
   /** Oldest first. */

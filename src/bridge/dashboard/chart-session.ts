@@ -76,9 +76,12 @@ export class ChartSession {
 
   /** Takes over what runners tell, where anything is new. */
   follow(choice: ChartChoice): void {
+    let newestFill = "";
     for (const { name, positions } of model.nodes.values()) {
       const fills = positions?.fills?.filter((fill) => fill.symbol === this.#symbol);
-      if (fills && fills.length > 0) this.#fills.add(name, fills);
+      if (!fills || fills.length === 0) continue;
+      this.#fills.add(name, fills);
+      newestFill += `${name} ${fills[0]?.clientOrderId} ${fills[0]?.at} ${this.#fills.size} `;
     }
     let newest = "";
     for (const { name, indicators } of model.nodes.values()) {
@@ -88,7 +91,7 @@ export class ChartSession {
       newest += `${name} ${indicators.epoch} ${table.rows.at(-1)?.[0]} `;
     }
     const last = this.series.rows.at(-1)?.openTime;
-    const told = `${choice.runner} ${choice.indicators} ${this.#fills.all().length} ${last} ${newest}`;
+    const told = `${choice.runner} ${choice.indicators} ${newestFill} ${last} ${newest}`;
     this.#choice = choice;
     if (told === this.#told) return;
     this.#told = told;

@@ -2,7 +2,7 @@ import { signal } from "@preact/signals";
 import type { MetricsEvent } from "../contract.ts";
 import { adviceOf } from "./advice.ts";
 import { formatAge, formatBytes, formatCompact } from "./format.ts";
-import { model, now, revision } from "./live.ts";
+import { link, model, now, revision } from "./live.ts";
 import { messageRate, rateOf } from "./metric-history.ts";
 import type { NodeModel } from "./model.ts";
 import { Age, Badge, Command, Empty, isStale, ModeBadge, Panel, Scroll, Th } from "./parts.tsx";
@@ -40,7 +40,7 @@ export function NodesView() {
 function Node({ node }: { readonly node: NodeModel }) {
   const { health, metrics, name } = node;
   const stale = isStale(node.heardAt);
-  const advice = adviceOf(name, health, stale);
+  const advice = adviceOf(name, health, stale, link.value.state);
   const facts = Object.entries(health?.details ?? {}).filter(([, value]) => value !== null && value !== "");
   return (
     <section class={`panel node ${stale ? "is-stale" : ""}`} data-node={name} aria-labelledby={`node-${name}`}>

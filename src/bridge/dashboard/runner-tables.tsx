@@ -22,12 +22,17 @@ interface OfPositions {
   readonly positions: PositionsEvent | null;
 }
 
-function Part(props: { readonly title: string; readonly quiet: string | null; readonly children: ComponentChildren }) {
+function Part(props: {
+  readonly title: string;
+  readonly of: string | undefined;
+  readonly quiet: string | null;
+  readonly children: ComponentChildren;
+}) {
   return (
     <section class="part">
       <h3>{props.title}</h3>
       {props.quiet === null ? (
-        <Scroll label={props.title}>{props.children}</Scroll>
+        <Scroll label={`${props.title} of ${props.of ?? "a runner"}`}>{props.children}</Scroll>
       ) : (
         <p class="quiet">{props.quiet}</p>
       )}
@@ -38,7 +43,7 @@ function Part(props: { readonly title: string; readonly quiet: string | null; re
 export function Positions({ positions }: OfPositions) {
   const rows = positions?.positions ?? [];
   return (
-    <Part title="Positions" quiet={rows.length === 0 ? "Flat: nothing held yet." : null}>
+    <Part title="Positions" of={positions?.node} quiet={rows.length === 0 ? "Flat: nothing held yet." : null}>
       <table>
         <thead>
           <tr>
@@ -84,7 +89,7 @@ export function RunnerRails({ metrics }: { readonly metrics: MetricsEvent | null
   const rails = [...(metrics?.rails ?? [])].sort((a, b) => order(a.rail) - order(b.rail));
   const silent = isStale(metrics?.receivedAt ?? 0);
   return (
-    <Part title="Rails" quiet={rails.length === 0 ? "It has not told its rails yet." : null}>
+    <Part title="Rails" of={metrics?.node} quiet={rails.length === 0 ? "It has not told its rails yet." : null}>
       <table class="rails">
         <thead>
           <tr>
@@ -131,7 +136,7 @@ export function Decisions({ positions }: OfPositions) {
   const rows = positions?.decisions;
   const quiet = !rows ? "This runner’s version does not tell them." : rows.length === 0 ? "None yet." : null;
   return (
-    <Part title="Last decisions" quiet={quiet}>
+    <Part title="Last decisions" of={positions?.node} quiet={quiet}>
       <table class="decisions">
         <thead>
           <tr>
@@ -167,7 +172,7 @@ export function Decisions({ positions }: OfPositions) {
 export function Orders({ positions }: OfPositions) {
   const rows = positions?.orders ?? [];
   return (
-    <Part title="Orders" quiet={rows.length === 0 ? "None yet." : null}>
+    <Part title="Orders" of={positions?.node} quiet={rows.length === 0 ? "None yet." : null}>
       <table>
         <thead>
           <tr>
@@ -205,7 +210,7 @@ export function Fills({ positions }: OfPositions) {
   const rows = positions?.fills;
   const quiet = !rows ? "This runner’s version does not tell them." : rows.length === 0 ? "None yet." : null;
   return (
-    <Part title="Fills" quiet={quiet}>
+    <Part title="Fills" of={positions?.node} quiet={quiet}>
       <table>
         <thead>
           <tr>

@@ -1,7 +1,7 @@
 import type { NodeState } from "../../core/wire.ts";
 import { adviceOf } from "./advice.ts";
 import { formatCompact } from "./format.ts";
-import { model, now, revision } from "./live.ts";
+import { link, model, now, revision } from "./live.ts";
 import type { NodeModel } from "./model.ts";
 import { Age, Badge, Command, Empty, isStale, ModeBadge, Panel, Pnl } from "./parts.tsx";
 import { Decisions, Fills, Orders, Positions, RunnerRails } from "./runner-tables.tsx";
@@ -44,7 +44,7 @@ function trouble({ health, heardAt }: NodeModel): number {
 function Runner({ runner }: { readonly runner: NodeModel }) {
   const { name, health, positions, metrics } = runner;
   const silent = isStale(runner.heardAt);
-  const advice = adviceOf(name, health, silent);
+  const advice = adviceOf(name, health, silent, link.value.state);
   const mode = positions?.mode ?? health?.mode;
   const strategy = positions?.strategy ?? health?.details.strategy;
   return (

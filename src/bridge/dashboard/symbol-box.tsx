@@ -26,8 +26,10 @@ export function SymbolBox() {
     if (event.key === "ArrowDown") setAt(Math.min(at + 1, found.length - 1));
     else if (event.key === "ArrowUp") setAt(Math.max(at - 1, 0));
     else if (event.key === "Enter") choose(active);
-    else if (event.key === "Escape") setOpen(false);
-    else return;
+    else if (event.key === "Escape") {
+      setTyped("");
+      setOpen(false);
+    } else return;
     if (event.key.startsWith("Arrow")) event.preventDefault();
   };
   return (
