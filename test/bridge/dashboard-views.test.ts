@@ -1,5 +1,11 @@
 import { describe, expect, test } from "bun:test";
-import { nextSorting, type RankedRow, sortedRows } from "../../src/bridge/dashboard/ranking.ts";
+import {
+  greatestScores,
+  nextSorting,
+  type RankedRow,
+  scoreText,
+  sortedRows,
+} from "../../src/bridge/dashboard/ranking.ts";
 import { hashOf, parseRoute } from "../../src/bridge/dashboard/route.ts";
 import { searchSymbols } from "../../src/bridge/dashboard/symbol-search.ts";
 
@@ -56,6 +62,20 @@ describe("The ranking", () => {
   test("It is filtered by rule and by text in symbol, rule or note.", () => {
     expect(shown({ rule: "b", text: "" }, { column: "rank", descending: false })).toEqual(["bX", "bZ"]);
     expect(shown({ rule: null, text: "NOTE z" }, { column: "rank", descending: false })).toEqual(["bZ"]);
+  });
+
+  test("Scores keep their first three digits, and are measured against the greatest of their rule.", () => {
+    expect([4.9678, -0.25, 0.00093, 0, 1e-12].map(scoreText)).toEqual([
+      "4.968",
+      "−0.250",
+      "0.000930",
+      "0.000",
+      "0.00000000",
+    ]);
+    expect([...greatestScores(rows)]).toEqual([
+      ["b", 3],
+      ["a", 9],
+    ]);
   });
 
   test("A column chosen again turns round; scores begin with the greatest.", () => {

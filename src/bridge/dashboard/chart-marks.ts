@@ -127,7 +127,8 @@ export class IndicatorBook {
   /** Lines over the bars held: a strategy of a shorter timeframe gives its last value within a bar. `runner` null: all. */
   lines(rows: readonly ChartCandle[], timeframe: Timeframe, runner: string | null): readonly IndicatorLine[] {
     const held = new Map(rows.map((row) => [row.openTime, row.close]));
-    return [...this.#rows].flatMap(([name, told]) => {
+    const runners = [...this.#rows].sort(([a], [b]) => (a < b ? -1 : 1));
+    return runners.flatMap(([name, told]) => {
       if (runner !== null && runner !== name) return [];
       const byBar = new Map<number, readonly (number | null)[]>();
       for (const openTime of [...told.keys()].sort((a, b) => a - b)) {

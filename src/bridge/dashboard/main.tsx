@@ -9,5 +9,7 @@ if (root) {
   startSettings();
   startKeyboard();
   startLive();
+  // What the page was painted with before this script was there.
+  root.replaceChildren();
   render(<App />, root);
 }

@@ -1,11 +1,12 @@
 import { signal } from "@preact/signals";
 import type { MetricsEvent } from "../contract.ts";
 import { adviceOf } from "./advice.ts";
-import { formatAge, formatBytes, formatCompact } from "./format.ts";
+import { formatAge, formatBytes, formatCompact, formatDateMinute } from "./format.ts";
 import { link, model, now, revision } from "./live.ts";
 import { messageRate, rateOf } from "./metric-history.ts";
 import type { NodeModel } from "./model.ts";
 import { Age, Badge, Command, Empty, isStale, ModeBadge, Panel, Scroll, Th } from "./parts.tsx";
+import { zone } from "./settings.ts";
 import { SmallGraph } from "./small-graph.tsx";
 import { STATE_TONES } from "./strategies-view.tsx";
 import { dropsOf, NodeTiles } from "./tiles.tsx";
@@ -69,8 +70,8 @@ function Node({ node }: { readonly node: NodeModel }) {
             <span>data age {formatAge(health.dataAgeMs + now.value - health.receivedAt)}</span>
           )}
           {facts.map(([fact, value]) => (
-            <span key={fact} class="ellipsis" title={String(value)}>
-              {fact} <b>{String(value)}</b>
+            <span key={fact} class="ellipsis" title={factText(value)}>
+              {fact} <b>{factText(value)}</b>
             </span>
           ))}
         </p>
@@ -86,6 +87,11 @@ function Node({ node }: { readonly node: NodeModel }) {
       {metrics ? <Figures node={node} metrics={metrics} /> : <p class="quiet">It has sent no metrics yet.</p>}
     </section>
   );
+}
+
+/** Nodes tell times as epoch ms. */
+function factText(value: unknown): string {
+  return typeof value === "number" && value > 1e12 ? formatDateMinute(value, zone.value) : String(value);
 }
 
 function Figures({ node, metrics }: { readonly node: NodeModel; readonly metrics: MetricsEvent }) {

@@ -45,6 +45,20 @@ export function sortedRows(rows: readonly RankedRow[], filter: RankingFilter, so
   );
 }
 
+/** The greatest score of each rule, whatever its sign: rules count in units of their own. */
+export function greatestScores(rows: readonly RankedRow[]): ReadonlyMap<string, number> {
+  const most = new Map<string, number>();
+  for (const { rule, score } of rows) most.set(rule, Math.max(most.get(rule) ?? 1e-12, Math.abs(score)));
+  return most;
+}
+
+/** Three decimals, or as many as its first three digits need. */
+export function scoreText(score: number): string {
+  const size = Math.abs(score);
+  const decimals = size === 0 || size >= 0.1 ? 3 : Math.min(8, 2 - Math.floor(Math.log10(size)));
+  return score.toFixed(decimals).replace("-", "−");
+}
+
 function compare(a: string | number, b: string | number): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }

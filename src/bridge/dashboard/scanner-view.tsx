@@ -2,7 +2,17 @@ import { signal } from "@preact/signals";
 import { formatMinute } from "./format.ts";
 import { model, now, revision } from "./live.ts";
 import { Age, Empty, isStale, Panel, Scroll, SymbolLink, staleClass } from "./parts.tsx";
-import { COLUMNS, type Column, nextSorting, type RankedRow, rankedRows, type Sorting, sortedRows } from "./ranking.ts";
+import {
+  COLUMNS,
+  type Column,
+  greatestScores,
+  nextSorting,
+  type RankedRow,
+  rankedRows,
+  type Sorting,
+  scoreText,
+  sortedRows,
+} from "./ranking.ts";
 import { zone } from "./settings.ts";
 
 const MAX_ROWS = 300;
@@ -26,7 +36,7 @@ export function ScannerView() {
   const all = rankedRows(model);
   const rows = sortedRows(all, { rule: rule.value, text: text.value }, sorting.value);
   const scanners = model.sortedNodes().filter((node) => node.scan !== null || node.health?.role === "scanner");
-  const most = Math.max(...rows.map((row) => Math.abs(row.score)), 1e-12);
+  const most = greatestScores(all);
   return (
     <Panel
       name="scanner"
@@ -56,7 +66,7 @@ export function ScannerView() {
                 <Heads />
                 <tbody>
                   {rows.slice(0, MAX_ROWS).map((row) => (
-                    <Row key={`${row.node} ${row.rule} ${row.symbol}`} row={row} most={most} />
+                    <Row key={`${row.node} ${row.rule} ${row.symbol}`} row={row} most={most.get(row.rule) ?? 1} />
                   ))}
                 </tbody>
               </table>
@@ -150,7 +160,7 @@ function Row({ row, most }: { readonly row: RankedRow; readonly most: number }) 
         <svg viewBox="0 0 60 6" preserveAspectRatio="none" aria-hidden="true">
           <rect x={60 - width} width={width} height="6" rx="2" />
         </svg>
-        <b>{row.score.toFixed(3).replace("-", "−")}</b>
+        <b>{scoreText(row.score)}</b>
       </td>
       <td class="right num dim">{formatMinute(row.openTime, zone.value)}</td>
       <td class="wide dim">{row.note}</td>
