@@ -34,7 +34,7 @@ export function adviceOf(
     return {
       tone: "bad",
       title: "Halted",
-      what: `It sends no order. ${sentence(reason)}`,
+      what: `${sentence(reason.replace(/^halted: /, ""))} It sends no order.`,
       command: isByHand ? `fabric resume ${node}` : "fabric doctor",
     };
   }

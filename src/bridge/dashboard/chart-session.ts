@@ -35,6 +35,7 @@ export class ChartSession {
   #lines: readonly IndicatorLine[] = [];
   #choice: ChartChoice;
   #told = "";
+  #drawnOnce = false;
   #fetching = false;
   #over = false;
   #retrying: ReturnType<typeof setTimeout> | null = null;
@@ -115,7 +116,11 @@ export class ChartSession {
 
   async #load(): Promise<void> {
     this.#retrying = null;
-    if (this.#fetching || this.#over) return;
+    if (this.#over) return;
+    if (this.#fetching) {
+      this.#retry();
+      return;
+    }
     this.#fetching = true;
     const answer = await fetchCandles(this.#symbol, this.#timeframe, null);
     this.#fetching = false;
@@ -139,9 +144,9 @@ export class ChartSession {
     if (this.#over || answer.kind !== "ok") return;
     this.series.prepend(answer.value);
     this.#draw(false);
+    // A page may be empty and yet not the last; then nothing moves that would ask for the next.
+    if (answer.value.candles.length === 0) void this.#loadOlder();
   }
-
-  #drawnOnce = false;
 
   #draw(fit: boolean): void {
     const { rows } = this.series;

@@ -50,7 +50,7 @@ function go(next: Route): void {
 
 /** Connects and keeps the signals moving. Called once. */
 export function startLive(): void {
-  openLink("/api/telemetry/stream", {
+  openLink("/api/stream", {
     onState(state) {
       if (state === "open") clockOffsetMs = null;
       if (link.value.state !== state) link.value = { state, sinceMs: bridgeNow() };
@@ -101,8 +101,8 @@ function touch(): void {
   painting = true;
   requestAnimationFrame(() => {
     painting = false;
-    const [first] = model.markets.keys();
-    if (route.value.symbol === null && first !== undefined) adopt(model.symbols()[0] ?? first);
+    const [first] = model.symbols();
+    if (route.value.symbol === null && first !== undefined) adopt(first);
     now.value = bridgeNow();
     revision.value++;
   });

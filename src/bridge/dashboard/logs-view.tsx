@@ -11,6 +11,9 @@ const filter = signal<LogFilter>({ level: "info", node: null, text: "" });
 const paused = signal<readonly LogLine[] | null>(null);
 const picked = signal<LogLine | null>(null);
 
+/** Until the list is measured. */
+const FIRST_LOOK = { top: 0, height: 600, row: 21 };
+
 interface Filtered {
   readonly source: readonly LogLine[];
   readonly version: number;
@@ -134,23 +137,30 @@ function waitingAfter(held: readonly LogLine[]): number {
 function Lines({ lines, zone }: { readonly lines: readonly LogLine[]; readonly zone: Zone }) {
   const list = useRef<HTMLDivElement>(null);
   const follows = useRef(true);
-  const [view, setView] = useState({ top: 0, height: 600, row: 21 });
+  const [view, setView] = useState(FIRST_LOOK);
 
   const look = () => {
     const box = list.current;
     if (!box) return;
-    const row = Number.parseFloat(getComputedStyle(box).getPropertyValue("--row")) || 21;
-    const next = { top: box.scrollTop, height: box.clientHeight, row };
-    if (next.top !== view.top || next.height !== view.height || next.row !== view.row) setView(next);
+    setView((old) => {
+      const next = { ...old, top: box.scrollTop, height: box.clientHeight };
+      return next.top === old.top && next.height === old.height ? old : next;
+    });
   };
   useLayoutEffect(() => {
     if (follows.current && paused.value === null && list.current) list.current.scrollTop = list.current.scrollHeight;
     look();
   }, [lines]);
   useLayoutEffect(() => {
-    addEventListener("resize", look);
-    return () => removeEventListener("resize", look);
-  });
+    const measure = () => {
+      const row = list.current ? Number.parseFloat(getComputedStyle(list.current).getPropertyValue("--row")) : 0;
+      if (row > 0) setView((old) => (old.row === row ? old : { ...old, row }));
+      look();
+    };
+    measure();
+    addEventListener("resize", measure);
+    return () => removeEventListener("resize", measure);
+  }, []);
 
   const { from, to } = rowsInSight(lines.length, view);
   return (
@@ -169,8 +179,9 @@ function Lines({ lines, zone }: { readonly lines: readonly LogLine[]; readonly z
     >
       <div class="log-length" style={{ height: `${lines.length * view.row}px` }}>
         <div class="log-window" style={{ transform: `translateY(${from * view.row}px)` }}>
-          {lines.slice(from, to).map((line) => (
-            <Line key={`${line.node} ${line.n}`} line={line} zone={zone} />
+          {lines.slice(from, to).map((line, i) => (
+            // By place, not by line: scrolling writes other words into the rows there are.
+            <Line key={`${i}`} line={line} zone={zone} picked={line === picked.value} />
           ))}
         </div>
       </div>
@@ -178,14 +189,22 @@ function Lines({ lines, zone }: { readonly lines: readonly LogLine[]; readonly z
   );
 }
 
-function Line({ line, zone }: { readonly line: LogLine; readonly zone: Zone }) {
+function Line({
+  line,
+  zone,
+  picked: isPicked,
+}: {
+  readonly line: LogLine;
+  readonly zone: Zone;
+  readonly picked: boolean;
+}) {
   return (
     // biome-ignore lint/a11y/noStaticElementInteractions: the whole line is also in the copy
     // biome-ignore lint/a11y/useKeyWithClickEvents: as above
     <div
-      class={`line level-${line.level} ${picked.value === line ? "line-picked" : ""}`}
+      class={`line level-${line.level} ${isPicked ? "line-picked" : ""}`}
       onClick={() => {
-        picked.value = picked.value === line ? null : line;
+        picked.value = isPicked ? null : line;
       }}
     >
       <time class="num line-time">{formatTime(line.at, zone)}</time>

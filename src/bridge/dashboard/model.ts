@@ -44,6 +44,8 @@ export class Model {
   readonly logs = new LogStore();
   readonly history = new MetricHistory();
   bridge: BridgeEvent | null = null;
+  /** In order; null until asked for again. */
+  #symbols: readonly string[] | null = null;
 
   setBridge(bridge: BridgeEvent): void {
     if (this.bridge !== null && this.bridge.epoch !== bridge.epoch) this.logs.clear();
@@ -54,6 +56,7 @@ export class Model {
   resync(): void {
     this.nodes.clear();
     this.markets.clear();
+    this.#symbols = null;
     this.logs.clear();
   }
 
@@ -99,7 +102,8 @@ export class Model {
   }
 
   symbols(): readonly string[] {
-    return [...this.markets.keys()].sort();
+    this.#symbols ??= [...this.markets.keys()].sort();
+    return this.#symbols;
   }
 
   #touch(name: string, heardAt: number): NodeModel {
@@ -127,6 +131,7 @@ export class Model {
     this.markets.delete(candle.symbol);
     this.markets.set(candle.symbol, { candle, closes });
     dropOldest(this.markets, MAX_SYMBOLS);
+    if (!known) this.#symbols = null;
   }
 }
 
