@@ -35,8 +35,8 @@ export interface HubTimes {
   /** Events wait this long for company: nodes publish in bursts, and one write per client is cheaper than many. */
   readonly flushMs: number;
   /**
-   * Flushes are this far apart per client, at most `paceMostMs`: a write costs the kernel some 7 µs whatever is in it, so that
-   * with this pace delivering takes about a tenth of a core however many events there are.
+   * Flushes are this far apart per client, at most `paceMostMs`: a write costs the kernel some 7 µs whatever is in it, so the cost
+   * hardly follows the number of events (1,000 clients: 14 % of a core at 20 events a second, 22 % at 200).
    */
   readonly pacePerClientMs: number;
   readonly paceMostMs: number;
