@@ -1,269 +1,274 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
-import { existsSync, mkdirSync } from "node:fs";
-import { join } from "node:path";
-import { type Browser, chromium, type Locator, type Page } from "playwright-core";
+import type { Browser } from "playwright-core";
 import type { DashboardAssets } from "../../src/bridge/contract.ts";
-import { bridgeFixture, type Fixture, listen } from "../bridge/bridge-fixture.ts";
+import { VIEWS } from "../../src/bridge/dashboard/route.ts";
 import { buildDashboard } from "../bridge/dashboard-assets.ts";
-import { FabricSource } from "../bridge/fabric-source.ts";
 import { eventually } from "../support/eventually.ts";
+import { accessibility, inBrowser, launch, type Screen } from "./support-browser.ts";
+import { Stage } from "./support-stage.ts";
+
+// What each view does, on a generated fabric whose every value is known. The real fabric is in browser-up.
 
 setDefaultTimeout(60_000);
 
-const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
-const ARGS = [
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-];
 const GZIP_BUDGET_BYTES = 250_000;
-/** Where pictures go, if anyone wants them. */
-const PICTURES = process.env.DASHBOARD_PICTURES;
-
-const present = existsSync(CHROMIUM);
-if (!present) console.warn(`SKIPPED: the dashboard's browser tests need ${CHROMIUM} (apt-get install chromium)`);
-const inBrowser = test.skipIf(!present);
 
 let assets: DashboardAssets & { readonly gzipBytes: number };
 let browser: Browser | null = null;
 
 beforeAll(async () => {
   assets = await buildDashboard();
-  if (present) browser = await chromium.launch({ executablePath: CHROMIUM, args: ARGS });
+  browser = await launch();
 });
 
 afterAll(async () => {
   await browser?.close();
 });
 
-/** A bridge fed by a generated fabric, one second of it every 200 ms. */
-class Stage implements AsyncDisposable {
-  readonly source = new FabricSource();
-  readonly problems: string[] = [];
-  readonly requests: string[] = [];
-  bridge: Fixture;
-  page!: Page;
-  #server: ReturnType<typeof listen>;
-  #feeding: ReturnType<typeof setInterval> | null = null;
-  #life = 1;
+const live = (screen: Screen) => eventually(async () => (await screen.state()) === "live", 10_000, "the page is live");
+const shows = (screen: Screen, selector: string, text: string, withinMs = 5000) =>
+  eventually(async () => (await screen.text(selector)).includes(text), withinMs, `${text} in ${selector}`);
 
-  constructor() {
-    this.bridge = this.#newBridge();
-    this.#server = listen(this.bridge.app);
-    this.feed();
-  }
-
-  get url(): string {
-    return this.#server.url;
-  }
-
-  feed(): void {
-    const second = () => this.source.second((topic, body) => this.bridge.hub.ingest(topic, body));
-    second();
-    this.#feeding ??= setInterval(second, 200);
-  }
-
-  starve(): void {
-    if (this.#feeding) clearInterval(this.#feeding);
-    this.#feeding = null;
-  }
-
-  async killBridge(): Promise<void> {
-    await this.#server.stop();
-    await this.bridge.hub.close();
-  }
-
-  startBridge(): void {
-    this.bridge = this.#newBridge();
-    this.#server = listen(this.bridge.app, this.#server.port);
-  }
-
-  async open(
-    size: { width: number; height: number },
-    colorScheme: "dark" | "light" = "dark",
-    view = "market",
-  ): Promise<Page> {
-    if (!browser) throw new Error("No browser");
-    this.page = await browser.newPage({ viewport: size, colorScheme });
-    this.page.on("console", (message) => {
-      if (["error", "warning"].includes(message.type())) this.problems.push(message.text());
-    });
-    this.page.on("pageerror", (error) => this.problems.push(error.message));
-    this.page.on("request", (request) => this.requests.push(request.url()));
-    await this.page.goto(`${this.url}/#/${view}`);
-    return this.page;
-  }
-
-  async picture(name: string): Promise<void> {
-    if (!PICTURES) return;
-    mkdirSync(PICTURES, { recursive: true });
-    await this.page.screenshot({ path: join(PICTURES, `${name}.png`), fullPage: true });
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.starve();
-    await this.page?.close();
-    await this.killBridge();
-  }
-
-  #newBridge(): Fixture {
-    return bridgeFixture({ assets, candles: this.source, epoch: `life${this.#life++}` });
-  }
-}
-
-const textOf = async (found: Locator) => (await found.textContent()) ?? "";
-const state = (page: Page) => page.locator(".banner").getAttribute("data-state");
-
-test("The whole page is below its budget of 250 kB, compressed.", () => {
+test("The whole page is below its budget of 250 kB, compressed", () => {
+  console.log(`the page: ${(assets.gzipBytes / 1000).toFixed(1)} kB compressed`);
   expect(assets.gzipBytes).toBeLessThan(GZIP_BUDGET_BYTES);
 });
 
-inBrowser("Each view shows what it is for, live, and asks nobody but the bridge.", async () => {
-  await using stage = new Stage();
-  const page = await stage.open({ width: 1280, height: 800 });
-  await eventually(async () => (await state(page)) === "live");
-  await page.locator(".chart-box canvas").first().waitFor();
-  const legend = page.locator(".legend");
-  const before = await textOf(legend);
-  await eventually(async () => (await textOf(legend)) !== before, 5000, "the chart's newest candle moves on");
-  await page.locator(".lines li", { hasText: "sma-cross fast" }).waitFor();
-  await page.locator(".chip", { hasText: "ETHUSDT" }).click();
-  await eventually(async () => (await textOf(legend)).startsWith("ETHUSDT"));
-  expect(page.url()).toEndWith("#/market/ETHUSDT/1m");
-  await page.locator(".segments button", { hasText: /^5m$/ }).click();
-  await eventually(async () => (await textOf(legend)).startsWith("ETHUSDT5m"));
-  await page.keyboard.press("/");
-  await page.keyboard.type("btc/usdt");
-  await page.keyboard.press("Enter");
-  await eventually(async () => (await textOf(legend)).startsWith("BTCUSDT"));
-
-  await page.keyboard.press("2");
-  await page.locator('[data-runner="sma-cross"] .decisions tbody tr').first().waitFor();
-  await page.locator(".runner .mode-paper").first().waitFor();
-  await page.locator(".rails .badge", { hasText: "FALLBACK" }).waitFor();
-  await page.locator(".rails .caution", { hasText: "hole after" }).waitFor();
-
-  await page.keyboard.press("3");
-  await page.locator(".ranking td", { hasText: "momentum-rank" }).first().waitFor();
-  await page.locator(".sorter", { hasText: "Score" }).click();
-  expect(await page.locator('th[aria-sort="descending"]').textContent()).toContain("Score");
-
-  await page.keyboard.press("4");
-  for (const node of ["sim", "market-data", "sma-cross", "channel-breakout", "scanner"]) {
-    await page.locator(`[data-node="${node}"]`).waitFor();
-  }
-  const market = page.locator('[data-node="market-data"]');
-  expect(await textOf(market)).toContain("pid 4211");
-  await market.locator("canvas").first().waitFor();
-  await market.locator("button", { hasText: "figures" }).click();
-  await page.locator(".metric-name", { hasText: "store.lastCommitMs" }).waitFor();
-
-  await page.keyboard.press("5");
-  stage.source.log("sma-cross", "error", "A line to be found");
-  await page.locator(".level-error", { hasText: "A line to be found" }).waitFor();
-  await page.locator("button", { hasText: "Pause" }).click();
-  await page.locator("button", { hasText: /Resume · \d+ waiting/ }).waitFor();
-
-  expect(stage.requests.filter((url) => !url.startsWith(stage.url) && !url.startsWith("data:"))).toEqual([]);
-  expect(stage.problems).toEqual([]);
-});
-
 inBrowser(
-  "When the market falls silent its values turn stale within five seconds, and come back when it returns.",
+  "Market shows candles that move, their provenance, any timeframe, and the symbol that is searched",
   async () => {
-    await using stage = new Stage();
-    const page = await stage.open({ width: 1280, height: 800 });
-    await eventually(async () => (await state(page)) === "live");
-    stage.source.silent.add("market-data");
-    await eventually(async () => (await state(page)) === "stale", 5000, "the banner says stale");
-    expect(await textOf(page.locator(".banner"))).toContain("Stale since");
-    expect(await page.locator(".is-stale-chart").count()).toBe(1);
-    await stage.picture("stale-1280");
-    await page.keyboard.press("4");
-    const node = page.locator('[data-node="market-data"]');
-    expect(await textOf(node)).toContain("STALE");
-    expect(await textOf(page.locator('[data-node="sma-cross"]'))).not.toContain("STALE");
-    stage.source.silent.clear();
-    await eventually(async () => (await state(page)) === "live");
-    expect(await textOf(node)).not.toContain("STALE");
-    expect(stage.problems).toEqual([]);
+    await using stage = new Stage(assets);
+    const screen = await stage.open(browser);
+    const { page } = screen;
+    await live(screen);
+    await page.locator(".chart-box canvas").first().waitFor();
+    const before = await screen.text(".legend");
+    await eventually(async () => (await screen.text(".legend")) !== before, 5000, "the newest candle moves on");
+    const fills = await screen.text(".facts .fills");
+    await eventually(
+      async () => (await screen.text(".facts .fills")) !== fills,
+      20_000,
+      "a newer fill beside the chart",
+    );
+    expect(await screen.text(".marks")).toMatch(/backfilled ?[1-9]/);
+    expect(await screen.text(".lines")).toMatch(/sma-cross fast ?[\d,.]+/);
+
+    await page.locator(".segments button", { hasText: /^15m$/ }).click();
+    await shows(screen, ".legend", "15m");
+    expect(page.url()).toEndWith("/15m");
+    await page.locator(".chip", { hasText: "SOLUSDT" }).click();
+    await eventually(async () => (await screen.text(".legend")).startsWith("SOLUSDT"));
+    expect(page.url()).toEndWith("#/market/SOLUSDT/15m");
+    await page.locator("[data-search]").fill("eth/u");
+    await page.keyboard.press("Enter");
+    await eventually(async () => (await screen.text(".legend")).startsWith("ETHUSDT"));
+    expect(page.url()).toContain("ETHUSDT");
+    await page.goto(`${stage.url}/#/market/SOLUSDT/1h`);
+    await eventually(async () => /^SOLUSDT1h/.test(await screen.text(".legend")), 5000, "what the address says");
+    expect(screen.foreign()).toEqual([]);
+    expect(screen.problems).toEqual([]);
   },
 );
 
-inBrowser("When everything falls silent nothing on the page stays fresh.", async () => {
-  await using stage = new Stage();
-  const page = await stage.open({ width: 1280, height: 800 }, "dark", "nodes");
-  await eventually(async () => (await state(page)) === "live");
-  stage.starve();
-  await eventually(async () => (await page.locator(".node.is-stale").count()) === 5, 6000, "every node is stale");
-  await page.keyboard.press("2");
-  expect(await page.locator(".runner:not(.is-silent)").count()).toBe(0);
-  expect(await page.locator(".rails .tone-good").count()).toBe(0);
-});
+inBrowser(
+  "Strategies shows positions, PnL, decisions and why a rail is not fast; who is halted stands first, with the remedy",
+  async () => {
+    await using stage = new Stage(assets);
+    const screen = await stage.open(browser, { hash: "#/strategies" });
+    await live(screen);
+    for (const word of ["PnL today", "fast average crossed", "filled", "FALLBACK", "hole after"])
+      await shows(screen, ".page-strategies", word, 15_000);
+    expect(await screen.text(".modes")).toBe("PAPER");
+    hear(stage, "telemetry.health.halted-one", "halted-one", {
+      ...HEALTH,
+      state: "halted",
+      reason: "journal and venue disagree on BTCUSDT",
+      mode: "live",
+    });
+    await shows(screen, "[data-runner]", "halted-one");
+    expect(await screen.text("[data-runner]")).toMatch(/journal and venue disagree on BTCUSDT/i);
+    expect(await screen.text("[data-runner]")).toContain("fabric doctor");
+    expect(await screen.text(".modes")).toContain("LIVE MONEY");
+    expect(screen.problems).toEqual([]);
+  },
+);
 
-inBrowser("When the bridge dies the page says so, and when it is back the page goes on without a reload.", async () => {
-  await using stage = new Stage();
-  const page = await stage.open({ width: 1280, height: 800 });
-  await eventually(async () => (await state(page)) === "live");
-  await page.evaluate("window.neverReloaded = true");
-  await stage.killBridge();
-  await eventually(async () => (await state(page)) === "lost", 5000, "the banner says reconnecting");
-  await stage.picture("lost-1280");
-  stage.startBridge();
-  await eventually(async () => (await state(page)) === "live", 15_000, "the page is live again");
-  const legend = page.locator(".legend");
-  const before = await textOf(legend);
-  await eventually(async () => (await textOf(legend)) !== before, 5000, "candles move again");
-  expect(await page.evaluate("window.neverReloaded")).toBe(true);
-  const unexpected = stage.problems.filter(
-    (text) => !/ERR_(INCOMPLETE_CHUNKED_ENCODING|CONNECTION_REFUSED)/.test(text),
-  );
-  expect(unexpected).toEqual([]);
-});
-
-for (const [width, height, scheme] of [
-  [1280, 800, "dark"],
-  [1280, 800, "light"],
-  [390, 844, "dark"],
-  [390, 844, "light"],
-] as const) {
-  inBrowser(`At ${width} × ${height}, ${scheme}, nothing is wider than the screen on any view.`, async () => {
-    await using stage = new Stage();
-    const page = await stage.open({ width, height }, scheme);
-    await eventually(async () => (await state(page)) === "live");
-    await page.locator(".chart-box canvas").first().waitFor();
-    await eventually(async () => (await page.locator(".lines li").count()) > 0);
-    for (const [i, view] of ["market", "strategies", "scanner", "nodes", "logs"].entries()) {
-      await page.keyboard.press(`${i + 1}`);
-      await page.locator(`.page-${view}`).waitFor();
-      expect(await page.evaluate<number>("document.documentElement.scrollWidth")).toBeLessThanOrEqual(width);
-      await stage.picture(`${view}-${scheme}-${width}`);
-    }
-    expect(stage.problems).toEqual([]);
-  });
-}
-
-inBrowser("A bridge that hears nobody says what to do.", async () => {
-  await using stage = new Stage();
-  stage.starve();
-  await stage.killBridge();
-  stage.startBridge();
-  const page = await stage.open({ width: 1280, height: 800 });
-  await eventually(async () => (await state(page)) === "wait");
-  expect(await textOf(page.locator(".chart-note"))).toContain("Waiting for the first candle");
-  await stage.picture("empty-1280");
-  for (const [key, command] of [
-    ["2", "fabric runner --strategy sma-cross"],
-    ["3", "fabric scanner"],
-    ["4", "fabric up"],
-    ["5", "fabric up"],
-  ] as const) {
-    await page.keyboard.press(key);
-    await page.locator(".empty code", { hasText: command }).waitFor();
+inBrowser("Scanner is sorted by the head that is pressed, and leads to the symbol's chart", async () => {
+  await using stage = new Stage(assets, 0);
+  stage.second();
+  const screen = await stage.open(browser, { hash: "#/scanner" });
+  const { page } = screen;
+  const scores = async () =>
+    (await page.locator(".ranking tbody .score").allTextContents()).map((text) => Number(text.replace("−", "-")));
+  await eventually(async () => (await scores()).length === 9, 5000, "three rules, three symbols");
+  for (const direction of [1, -1]) {
+    await page.locator("th button", { hasText: "Score" }).click();
+    const found = await scores();
+    const sorted = [...found].sort((a, b) => a - b);
+    const isAscending = found[0] === sorted[0];
+    expect(found).toEqual(isAscending ? sorted : sorted.reverse());
+    if (direction === -1) expect(await page.locator("th[aria-sort=none]").count()).toBe(5);
   }
-  expect(stage.problems).toEqual([]);
+  await page.locator("[data-search]").fill("sol");
+  await eventually(async () => (await scores()).length === 3);
+  await page.locator(".ranking .linkish").first().click();
+  await eventually(async () => (await screen.text(".legend")).startsWith("SOLUSDT"));
+  expect(screen.problems).toEqual([]);
 });
+
+inBrowser("Nodes shows who runs, with figures and graphs, and what to do about who is not well", async () => {
+  await using stage = new Stage(assets);
+  const screen = await stage.open(browser, { hash: "#/nodes" });
+  await live(screen);
+  for (const node of ["sim", "market-data", "sma-cross", "channel-breakout", "scanner"])
+    await screen.page.locator(`[data-node="${node}"]`).waitFor();
+  expect(await screen.text('[data-node="market-data"]')).toContain("pid 4211");
+  expect(await screen.text('[data-node="channel-breakout"] .advice')).toContain("fallback rail");
+  await screen.page.locator('[data-node="market-data"] canvas').first().waitFor();
+  await screen.page.locator('[data-node="market-data"] button[aria-expanded]').click();
+  await shows(screen, '[data-node="market-data"]', "close.to.publish.p99.ms");
+  expect(screen.problems).toEqual([]);
+});
+
+inBrowser("Logs are filtered by level, node and text, and stand still while paused", async () => {
+  await using stage = new Stage(assets);
+  const screen = await stage.open(browser, { hash: "#/logs" });
+  const { page } = screen;
+  await live(screen);
+  stage.source.log("sma-cross", "error", "A line to be found");
+  stage.source.log("scanner", "debug", "A line below the level");
+  await shows(screen, ".log", "A line to be found");
+  expect(await screen.text(".log")).not.toContain("A line below the level");
+  await page.getByLabel("From").selectOption("debug");
+  await shows(screen, ".log", "A line below the level");
+  await page.getByLabel("Node").selectOption("sma-cross");
+  await eventually(async () => !(await screen.text(".log")).includes("market-data"));
+  await page.locator("[data-search]").fill("to be FOUND");
+  await eventually(async () => (await screen.count(".log .line")) === 1);
+  await page.locator("[data-search]").fill("nothing says this");
+  await shows(screen, ".page-logs .empty", "No line fits the filter");
+  await page.locator("[data-search]").fill("");
+  await page.getByLabel("Node").selectOption("");
+  await page.getByRole("button", { name: "Pause" }).click();
+  const held = await screen.text(".log");
+  await page.getByRole("button", { name: /Resume · [1-9]/ }).waitFor();
+  expect(await screen.text(".log")).toBe(held);
+  await page.getByRole("button", { name: "Resume" }).click();
+  await eventually(async () => (await screen.text(".log")) !== held);
+  expect(screen.problems).toEqual([]);
+});
+
+inBrowser("Times are UTC until local ones are asked for, and theme and zone are remembered", async () => {
+  await using stage = new Stage(assets, 0);
+  stage.second();
+  const screen = await stage.open(browser, { zone: "Asia/Kolkata" });
+  const { page } = screen;
+  await eventually(async () => (await screen.text(".legend")).includes("2025-01-01"));
+  const minuteOf = async () => Date.parse(`${/\d{4}-\d\d-\d\d \d\d:\d\d/.exec(await screen.text(".legend"))?.[0]}Z`);
+  const utc = await minuteOf();
+  await page.locator(".clock").click();
+  await eventually(async () => (await minuteOf()) === utc + 5.5 * 3_600_000, 5000, "Kolkata's time");
+  expect(await screen.text(".clock")).toContain("local");
+  await page.getByRole("button", { name: "Light theme" }).click();
+  await page.reload();
+  await page.getByRole("button", { name: "Dark theme" }).waitFor();
+  expect(await screen.text(".clock")).toContain("local");
+  expect(await page.evaluate<string>("document.documentElement.dataset.theme")).toBe("light");
+  expect(screen.problems).toEqual([]);
+});
+
+inBrowser(
+  "When the market falls silent its values turn stale within five seconds, and come back when it returns",
+  async () => {
+    await using stage = new Stage(assets);
+    const screen = await stage.open(browser);
+    await live(screen);
+    stage.source.silent.add("market-data");
+    await eventually(async () => (await screen.state()) === "stale", 5000, "the banner says stale");
+    expect(await screen.text(".banner")).toContain("Stale since");
+    await eventually(async () => (await screen.count(".is-stale-chart")) === 1, 1000);
+    expect(await screen.count(".chip:not(.is-stale)")).toBe(0);
+    await screen.go("nodes");
+    expect(await screen.text('[data-node="market-data"]')).toContain("STALE");
+    expect(await screen.text('[data-node="sma-cross"]')).not.toContain("STALE");
+    stage.source.silent.clear();
+    await live(screen);
+    expect(await screen.text('[data-node="market-data"]')).not.toContain("STALE");
+    expect(screen.problems).toEqual([]);
+  },
+);
+
+inBrowser(
+  "When everything falls silent nothing in any view stays fresh, and every view says how old it is",
+  async () => {
+    await using stage = new Stage(assets);
+    const screen = await stage.open(browser, { hash: "#/nodes" });
+    await live(screen);
+    stage.starve();
+    await eventually(async () => (await screen.count(".node.is-stale")) === 5, 6000, "every node is stale");
+    await screen.go("strategies");
+    expect(await screen.count("[data-runner]:not(.is-silent)")).toBe(0);
+    expect(await screen.count("[data-runner] .age-old")).toBeGreaterThan(0);
+    expect(await screen.count(".rails .tone-good")).toBe(0);
+    await screen.go("scanner");
+    expect(await screen.count(".ranking tbody tr:not(.is-stale)")).toBe(0);
+    await screen.go("market");
+    expect(await screen.count(".is-stale-chart")).toBe(1);
+    expect(await screen.count(".facts .fact:not(.is-stale)")).toBe(0);
+  },
+);
+
+inBrowser("When the bridge dies the page says so, and when it is back the page goes on without a reload", async () => {
+  await using stage = new Stage(assets);
+  const screen = await stage.open(browser);
+  await live(screen);
+  await screen.page.evaluate("window.neverReloaded = true");
+  await stage.killBridge();
+  await eventually(async () => (await screen.state()) === "lost", 5000, "the banner says reconnecting");
+  stage.startBridge();
+  await eventually(async () => (await screen.state()) === "live", 15_000, "the page is live again");
+  const before = await screen.text(".legend");
+  await eventually(async () => (await screen.text(".legend")) !== before, 5000, "candles move again");
+  // Another life numbers log lines anew.
+  stage.source.log("scanner", "warn", "Heard after the bridge's death");
+  await screen.go("logs");
+  await shows(screen, ".log", "Heard after the bridge's death");
+  expect(await screen.page.evaluate<boolean>("window.neverReloaded")).toBe(true);
+  expect(screen.unexpected()).toEqual([]);
+});
+
+inBrowser("A bridge that hears nobody says in every view what to do, and axe finds nothing serious there", async () => {
+  await using stage = new Stage(assets, 0);
+  const screen = await stage.open(browser);
+  const remedies = {
+    market: "fabric up",
+    strategies: "fabric runner --strategy sma-cross",
+    scanner: "fabric scanner",
+    nodes: "fabric up",
+    logs: "fabric up",
+  };
+  for (const view of VIEWS) {
+    await screen.go(view);
+    await shows(screen, ".empty code", remedies[view]);
+    expect((await accessibility(screen.page)).grave, view).toEqual([]);
+  }
+  expect(await screen.state()).toBe("wait");
+  expect(screen.problems).toEqual([]);
+});
+
+const HEALTH = {
+  role: "runner",
+  pid: 4299,
+  version: "0.1.0",
+  uptimeMs: 1000,
+  state: "running",
+  reason: null,
+  dataAgeMs: 210,
+  mode: "paper",
+  details: { strategy: "halted-one" },
+};
+
+function hear(stage: Stage, topic: string, node: string, body: object): void {
+  const envelope = { v: 1, node, epoch: `e-${node}`, seq: 1, sentAt: Date.now() };
+  stage.bridge.hub.ingest(topic, JSON.stringify({ ...envelope, ...body }));
+}
