@@ -44,6 +44,7 @@ inBrowser(
     await page.locator(".chart-box canvas").first().waitFor();
     const before = await screen.text(".legend");
     await eventually(async () => (await screen.text(".legend")) !== before, 5000, "the newest candle moves on");
+    await eventually(async () => (await screen.count(".facts .fills li")) > 0, 20_000, "a fill beside the chart");
     const fills = await screen.text(".facts .fills");
     await eventually(
       async () => (await screen.text(".facts .fills")) !== fills,

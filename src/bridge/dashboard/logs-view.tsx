@@ -109,6 +109,8 @@ function Filters({ lines }: { readonly lines: readonly LogLine[] }) {
 }
 
 function PauseButton() {
+  // What waits grows in the model, which no property of ours tells.
+  void revision.value;
   const held = paused.value;
   const waiting = held ? waitingAfter(held) : 0;
   return (

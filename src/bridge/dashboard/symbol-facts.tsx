@@ -89,6 +89,7 @@ function Rails({ symbol }: { readonly symbol: string }) {
 }
 
 function Fills({ symbol }: { readonly symbol: string }) {
+  void revision.value;
   const precision = precisionOf(model, symbol);
   const fills = model
     .runners()
