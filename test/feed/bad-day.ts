@@ -102,8 +102,9 @@ export async function runBadDay(wish: BadDayWish): Promise<BadDayOutcome> {
   try {
     const closed = () => failed.length > 0 || (ingest.state().closedThrough ?? 0) >= through;
     await eventually(closed, (minutes * MINUTE_MS) / speed + 15_000, "the minutes").catch(() => undefined);
-    // Revisions may come a little after.
-    await eventually(() => judged().wrong.length === 0, 8000, "right minutes").catch(() => undefined);
+    // Revisions may come a little after; longer after where the venue takes few requests.
+    const patienceMs = 8000 + 24_000 / venue.rest.requestsPerSecond;
+    await eventually(() => judged().wrong.length === 0, patienceMs, "right minutes").catch(() => undefined);
     const wrong = [...failed.map((error) => `the feed failed: ${String(error)}`), ...judged().wrong];
     const strikes = Object.entries(exchange.counters()).filter(([name]) => /^bad\..*\.total$/.test(name));
     return {
