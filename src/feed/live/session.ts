@@ -1,5 +1,6 @@
 import type { Clock, OpenSocket, Socket } from "../../core/env.ts";
 import type { SubscribeRequest, TradesFrame, Venue, VenueFrame } from "../venues/contract.ts";
+import { isPassing } from "../venues/fields.ts";
 
 const OPEN_TIMEOUT_MS = 10_000;
 const ANSWER_TIMEOUT_MS = 5000;
@@ -222,6 +223,10 @@ export class Session {
     const isOurs = underWay?.kind === "subscribe" && underWay.request.symbols.length > 0;
     if (!isOurs || (requestId !== null && requestId !== underWay.request.requestId)) {
       this.#end(`the venue refused a request: ${reason}`);
+      return;
+    }
+    if (isPassing(reason)) {
+      this.#end(`the venue refused to subscribe for now: ${reason}`);
       return;
     }
     const { waiting } = underWay;

@@ -284,3 +284,12 @@ export function klinesOf(
   }
   return klines.sort((one, more) => one.candle.openTime - more.candle.openTime);
 }
+
+/** Words of a refusal that passes: too many requests (OKX 60014, Kraken's "Exceeded msg rate", Bybit 10006), or trouble of the venue's own. */
+const PASSING =
+  /\btoo many (?:requests|visits)\b|\btoo frequent|\brate limit|\bmsg rate\b|\bEService:|\bsystem busy\b|\binternal (?:system |server )?error\b/i;
+
+/** Whether a refusal says nothing of what was asked for: the same may be taken later. */
+export function isPassing(reason: string): boolean {
+  return PASSING.test(reason);
+}

@@ -7,6 +7,22 @@ function symbolsOf(venue: Venue, count: number): readonly string[] {
   return Array.from({ length: count }, (_, at) => venue.symbolOf({ base: `COIN${at}`, quote: "USDT" }));
 }
 
+/** A refusal of a subscription, for asking too much, as the venue words it. */
+function tooMany(venue: Venue, symbol: string): string {
+  switch (venue.id) {
+    case "coinbase":
+      return '{"type":"error","message":"rate limit exceeded"}';
+    case "kraken":
+      return JSON.stringify({ method: "subscribe", success: false, error: "Exceeded msg rate", symbol, req_id: 1 });
+    case "bybit":
+      return '{"success":false,"ret_msg":"Too many visits!","conn_id":"x","req_id":"1","op":"subscribe"}';
+    case "okx":
+      return '{"event":"error","code":"60014","msg":"Requests too frequent","connId":"x"}';
+    default:
+      return '{"error":{"code":3,"msg":"Too many requests"},"id":1}';
+  }
+}
+
 for (const venue of VENUES) {
   describe(`A connection to ${venue.title}`, () => {
     test("subscribes all symbols in batches within the venue's limits, spaced, and says so once", async () => {
@@ -51,6 +67,26 @@ for (const venue of VENUES) {
       await script.time.moveTo(60_000);
       expect([refused.toSorted(), connection.symbols, told]).toEqual([symbols.toSorted(), [], []]);
       expect(script.sockets.map(({ closed }) => closed)).toEqual([true]);
+    });
+
+    test("keeps every symbol where the venue refuses for a reason that passes, and asks again with growing delays", async () => {
+      const script = new ScriptedVenue(venue);
+      const symbols = symbolsOf(venue, 4);
+      script.answers = false;
+      const { connection, told, refused, retries } = connectTo(script, symbols);
+      let busy = 0;
+      for (let at = 20; busy < 4; at += 20) {
+        await script.time.moveTo(at);
+        if (script.sockets.length === busy || script.sockets.at(-1)?.sent.length === 0) continue;
+        script.sockets[busy++]?.tell(tooMany(venue, symbols[0] ?? ""));
+        await script.time.moveTo(at + 1);
+      }
+      expect([refused, retries]).toEqual([[], [187.5, 375, 750, 1500]]);
+      script.answers = true;
+      await script.time.moveTo(60_000);
+      expect([refused, told]).toEqual([[], ["connected"]]);
+      expect([...(script.sockets.at(-1)?.symbols ?? [])]).toEqual([...symbols]);
+      connection.stop();
     });
 
     test("gives a venue up that does not answer within 5 s, and comes back with growing delays", async () => {
