@@ -148,14 +148,25 @@ export class VenueRest {
     return { candles, next: Math.max(end, candles.at(-1)?.openTime ?? end) + MINUTE_MS };
   }
 
-  /** Reaches back: what was traded before tells the close of a quiet minute. Half an answer is kept for that where it is not known. */
+  /**
+   * Reaches back: what was traded before tells the close of a quiet minute. Half an answer is kept for that where it is not known;
+   * and of a symbol quiet for longer than that its newest trade tells, where that was before.
+   */
   async #pageWithAbsent(symbol: string, page: Page, closeBefore: number | null): Promise<PageOfKlines> {
     const { next, last, pageMs, venueTimeMs } = page;
     const newMs = closeBefore === null ? pageMs / 2 : pageMs;
     const end = Math.min(last, next + newMs - MINUTE_MS);
     const rows = await this.#rows(symbol, Math.max(0, end - pageMs + MINUTE_MS), end, venueTimeMs);
-    const candles = withAbsent(symbol, rows, { from: next, through: end, closeBefore, venueTimeMs });
+    const isUntold = closeBefore === null && (rows[0]?.openTime ?? end + MINUTE_MS) > next;
+    const close = isUntold ? await this.#newestPriceBefore(symbol, next) : closeBefore;
+    const candles = withAbsent(symbol, rows, { from: next, through: end, closeBefore: close, venueTimeMs });
     return { candles, next: end + MINUTE_MS };
+  }
+
+  /** The price of the symbol's newest trade, where that one was before `timeMs`; else null. */
+  async #newestPriceBefore(symbol: string, timeMs: number): Promise<number | null> {
+    const newest = (await this.#tradesAt(symbol, this.#venue.rest.newestTradesUrl(symbol))).at(-1);
+    return newest === undefined || newest.timeMs >= timeMs ? null : Number(newest.price);
   }
 
   async #rows(symbol: string, from: number, through: number, venueTimeMs: number): Promise<readonly VenueCandle[]> {

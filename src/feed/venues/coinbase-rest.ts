@@ -26,7 +26,7 @@ const RULES: readonly VenueRule[] = [
   {
     rule: "absent klines",
     value:
-      "a minute before a present one, or over for 10 s, had no trade and is flat; not believed where we saw one, since rows may be missing",
+      "a minute before a present one, or over for 10 s, had no trade and is flat, at the newest trade's price where no row tells it; not believed where we saw one, since rows may be missing",
     source: `${CANDLES}; 10 s: own`,
   },
   { rule: "requests to the venue", value: "8 a second", source: `own, below ${LIMITS}` },

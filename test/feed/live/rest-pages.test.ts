@@ -113,7 +113,23 @@ describe("Minutes that a venue leaves out", () => {
     expect(early.map(({ openTime }) => openTime)).toEqual(Array.from({ length: 601 }, (_, index) => at(98 + index)));
     expect(new Set(early.slice(10, 590).map(({ close, volume }) => `${close} ${volume}`)).size).toBe(1);
     expect((await rest.klines("BTC-USD", at(698), at(699), held.nowMs + 5000)).length).toBe(2);
-    // Further back than an answer reaches nobody knows the price.
+    // Further back than an answer reaches nobody knows the price, since there are trades behind it.
     expect(await rest.klines("BTC-USD", at(600), at(600), held.nowMs)).toEqual([]);
+  });
+
+  test("are flat at the newest trade's price however long ago that was, and stay out where there is none", async () => {
+    const venue = VENUES.find(({ id }) => id === "coinbase") as Venue;
+    const trades = market(700).trades.filter(({ timeMs }) => timeMs < at(100));
+    const held = { nowMs: at(700) + 15_000, trades };
+    await using server = serveVenue("coinbase", held);
+    const { rest } = restOf(venue, server.url);
+    const quiet = await rest.klines("BTC-USD", at(650), at(699), held.nowMs);
+    expect(quiet.map(({ openTime }) => openTime)).toEqual(Array.from({ length: 50 }, (_, index) => at(650 + index)));
+    const price = Number(trades.at(-1)?.price);
+    expect(new Set(quiet.map(({ open, close, volume }) => `${open} ${close} ${volume}`))).toEqual(
+      new Set([`${price} ${price} 0`]),
+    );
+    held.trades = [];
+    expect(await rest.klines("BTC-USD", at(650), at(699), held.nowMs)).toEqual([]);
   });
 });
