@@ -107,7 +107,12 @@ async function record(options: RecordOptions, venue: Venue, file: RecordingFile,
           stop.stop("its time is over");
         });
   try {
-    if (!stop.signal.aborted) await feed.run(recorder.sink());
+    const sink = recorder.sink();
+    const onRefused = (symbols: readonly string[], reason: string) => {
+      log.error(`Cannot record ${namesOf(symbols)}: ${printable(reason)}; the other symbols go on`);
+      sink.onRefused?.(symbols, reason);
+    };
+    if (!stop.signal.aborted) await feed.run({ ...sink, onRefused });
   } finally {
     timer?.cancel();
     writer.flush();
