@@ -78,6 +78,17 @@ describe("Beside a live writer", () => {
 });
 
 describe("A store of one market", () => {
+  test("is not made for another venue than the folder's own simulated exchange is: 77, which names the right one", async () => {
+    const data = root.join("other-sim");
+    await using kraken = start(["sim", "--venue", "kraken", "--symbols", "BTC/USD", "--data", data]);
+    await urlOf(kraken);
+    const words = ["market-data", "--feed", "sim", "--symbols", "BTC/USD", "--data", data];
+    expectRefusal(await fabric(words), 77, /its simulated exchange is kraken; name it with --venue kraken$/);
+    expect(existsSync(join(data, "market.duckdb"))).toBe(false);
+    await using node = start([...words, "--venue", "kraken"]);
+    await node.says(/Store \S+ at row 0, venue kraken/);
+  });
+
   test("is refused with 77 to another seed, a recording, and another venue, and keeps its rows", async () => {
     using folder = tempFolder();
     {

@@ -40,7 +40,7 @@ export async function runMarketData(options: MarketDataOptions): Promise<number 
   return runNode(
     { role: "market-data", name: nodeName("market-data"), folder, publish: options.publish },
     async (node) => {
-      const feed = await openFeed(options, folder.run, node.log);
+      const feed = await openFeed(options, folder, node.log);
       const grant = grantWriter("market-data");
       const writer = await openStoreWriter(
         { folder: folder.path, venue: feed.venue, grant },
