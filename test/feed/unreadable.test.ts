@@ -24,6 +24,7 @@ const GARBLES: readonly ((text: string) => string)[] = [
   (text) => text.replace(/"q":"[^"]*"/, '"q":null'),
   (text) => text.replace(/"T":\d+/, '"T":946598400000'),
   (text) => text.replace(/"T":(\d+)/, (_, time) => `"T":${Number(time) + 10 * 86_400_000}`),
+  (text) => text.replace(/"T":(\d+)/, (_, time) => `"T":${Number(time) + 50 * 60_000}`),
   (text) => text.replace(/"s":"[^"]*"/, '"s":"NOSUCHUSDT"'),
   (text) => text.replace(/"s":"[^"]*"/, '"s":7'),
 ];

@@ -5,8 +5,11 @@ import type { HoleRepair } from "./hole-repair.ts";
 import type { SymbolEar } from "./symbol-ear.ts";
 import type { VenueClock } from "./venue-clock.ts";
 
-/** A trade this far ahead of the venue's clock (exchange ms) is a fault in the data, not the future. */
-const MAX_AHEAD_MS = 3_600_000;
+/**
+ * A trade this far ahead of the venue's clock (exchange ms; and what a second of ours is there) is a fault in the data, not the
+ * future. Less than the rows that a track remembers: minutes that close too early for such a trade are still corrected.
+ */
+const MAX_AHEAD_MS = 300_000;
 const IMPLAUSIBLE = "a trade of another symbol or far ahead of the venue's clock";
 
 export interface TradeCounters {
@@ -135,7 +138,7 @@ export class TradeIntake {
     if (timeMs <= this.#newestMs) return false;
     const { venueClock } = this.#deps;
     const now = venueClock.running ? venueClock.now() : null;
-    return now !== null && timeMs > now + MAX_AHEAD_MS;
+    return now !== null && timeMs > now + MAX_AHEAD_MS + venueClock.speed * 1000;
   }
 }
 
