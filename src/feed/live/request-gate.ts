@@ -2,8 +2,8 @@ import type { Clock, Timers } from "../../core/env.ts";
 
 /** Longest wait for a place (wall ms); whoever would wait longer is turned away at once. */
 const MAX_WAIT_MS = 10_000;
-/** No venue's pause is kept for longer than this: it is asked again, and says so again. */
-const MAX_PAUSE_MS = 600_000;
+/** The longest ban that a venue names (Binance's, three days); a longer one is asked about then. */
+const MAX_PAUSE_MS = 3 * 24 * 3_600_000;
 
 /** Spaces requests evenly, first come first served but for urgent ones, and lets none through while the venue wants silence. */
 export class RequestGate {
@@ -26,7 +26,7 @@ export class RequestGate {
     this.#speed = Math.max(1, speed);
   }
 
-  /** From now on silence for this long (wall ms), at most 10 minutes; a longer one that is under way stays. */
+  /** From now on silence for this long (wall ms), at most three days; a longer one that is under way stays. */
   pause(ms: number): void {
     const until = this.#clock.monotonicMs() + Math.min(MAX_PAUSE_MS, Math.max(0, ms));
     this.#pausedUntil = Math.max(this.#pausedUntil, until);
