@@ -13,7 +13,7 @@ import {
 import { filterLog, rowsInSight } from "../../src/bridge/dashboard/log-store.ts";
 import { HISTORY_POINTS, messageRate } from "../../src/bridge/dashboard/metric-history.ts";
 import { Model } from "../../src/bridge/dashboard/model.ts";
-import { precisionOf } from "../../src/bridge/dashboard/precision.ts";
+import { precisionOf, profitDecimals } from "../../src/bridge/dashboard/precision.ts";
 import { candleText, healthText } from "./bodies.ts";
 
 const STAMP = { topic: "t", receivedAt: 1000 };
@@ -220,7 +220,11 @@ test("Ages, money and quantities read as people write them.", () => {
     "2 d 4 h",
   ]);
   expect([formatTime(0), formatTime(1e300)]).toEqual(["00:00:00", "--:--:--"]);
-  expect([1234.5, -0.001, -12.345].map(formatPnl)).toEqual(["+1,234.50", "+0.00", "−12.35"]);
+  expect([1234.5, -0.001, -12.345].map((value) => formatPnl(value))).toEqual(["+1,234.50", "+0.00", "−12.35"]);
+  expect([formatPnl(-0.00012, profitDecimals("BTC")), formatPnl(-0.00012, profitDecimals("USDT"))]).toEqual([
+    "−0.00012000",
+    "+0.00",
+  ]);
   const bare = (quantity: string) => formatQuantity(quantity);
   expect(["0.05000000", "-40.00000000", "100", "0"].map(bare)).toEqual(["0.05", "−40", "100", "0"]);
   expect(formatQuantity("0.05000000", 3)).toBe("0.050");

@@ -48,6 +48,7 @@ export class ChartSession {
     readonly choice: ChartChoice;
     onLoading(loading: Loading): void;
     onHover(openTime: number | null): void;
+    onAway(isAway: boolean): void;
   }) {
     this.#symbol = deps.symbol;
     this.#timeframe = deps.timeframe;
@@ -56,6 +57,7 @@ export class ChartSession {
     this.series = new CandleSeries(deps.timeframe);
     this.#chart = new CandleChart(deps.box, deps.zone, {
       onHover: deps.onHover,
+      onAway: deps.onAway,
       onOldest: () => void this.#loadOlder(),
     });
     this.#stopHearing = onCandle((candle) => {
@@ -97,6 +99,21 @@ export class ChartSession {
     if (told === this.#told) return;
     this.#told = told;
     this.#overlay();
+  }
+
+  /** What a key does to the chart; false where it is none of its own. */
+  press(key: string): boolean {
+    if (key === "ArrowLeft") this.#chart.move(-0.25);
+    else if (key === "ArrowRight") this.#chart.move(0.25);
+    else if (key === "+" || key === "=") this.#chart.zoom(0.8);
+    else if (key === "-") this.#chart.zoom(1.25);
+    else if (key === "End") this.#chart.toNewest();
+    else return false;
+    return true;
+  }
+
+  toNewest(): void {
+    this.#chart.toNewest();
   }
 
   reload(): void {

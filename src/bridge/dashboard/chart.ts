@@ -19,6 +19,8 @@ export interface ChartHandlers {
   onHover(openTime: number | null): void;
   /** The oldest bars held come into sight. */
   onOldest(): void;
+  /** Whether the newest bars are out of sight. */
+  onAway(isAway: boolean): void;
 }
 
 /** How wide a bar is at first. */
@@ -26,6 +28,9 @@ const BAR_PIXELS = 7;
 /** Older bars are asked for when so few are left of what is seen. */
 const OLDEST_MARGIN = 30;
 const INDICATOR_PANE = 1;
+const LEAST_SEEN = 10;
+/** Bars left free to the right of the newest. */
+const RIGHT_ROOM = 3;
 
 /** A candle chart with volume, marks of doubtful minutes, fills and indicators. It draws what it is given and asks nobody. */
 export class CandleChart {
@@ -62,7 +67,9 @@ export class CandleChart {
       handlers.onHover(typeof move.time === "number" ? move.time * 1000 : null);
     });
     this.#chart.timeScale().subscribeVisibleLogicalRangeChange((range) => {
-      if (range && this.#drawn.rows.length > 0 && range.from < OLDEST_MARGIN) handlers.onOldest();
+      if (!range || this.#drawn.rows.length === 0) return;
+      if (range.from < OLDEST_MARGIN) handlers.onOldest();
+      handlers.onAway(this.#chart.timeScale().scrollPosition() < 0);
     });
   }
 
@@ -75,7 +82,7 @@ export class CandleChart {
     if (!fit) return;
     const places = rows.length + marks.filter(({ mark }) => mark === "missing").length;
     const seen = Math.round(this.#chart.timeScale().width() / BAR_PIXELS);
-    this.#chart.timeScale().setVisibleLogicalRange({ from: places - seen, to: places + 3 });
+    this.#chart.timeScale().setVisibleLogicalRange({ from: places - seen, to: places + RIGHT_ROOM });
   }
 
   /** Adds or replaces the last candle. */
@@ -116,6 +123,26 @@ export class CandleChart {
         ),
       );
     });
+  }
+
+  /** By this part of what is seen: to older bars where negative. */
+  move(part: number): void {
+    const range = this.#chart.timeScale().getVisibleLogicalRange();
+    if (!range) return;
+    const by = (range.to - range.from) * part;
+    this.#chart.timeScale().setVisibleLogicalRange({ from: range.from + by, to: range.to + by });
+  }
+
+  /** Shows so many times the bars that are seen; the newest of them stays where it is. */
+  zoom(times: number): void {
+    const range = this.#chart.timeScale().getVisibleLogicalRange();
+    if (!range) return;
+    const seen = Math.max(LEAST_SEEN, (range.to - range.from) * times);
+    this.#chart.timeScale().setVisibleLogicalRange({ from: range.to - seen, to: range.to });
+  }
+
+  toNewest(): void {
+    this.#chart.timeScale().scrollToPosition(RIGHT_ROOM, false);
   }
 
   /** After theme or zone changed. */

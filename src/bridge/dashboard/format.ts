@@ -42,10 +42,10 @@ export function formatPrice(price: number, decimals = decimalsOf([price])): stri
   return price.toLocaleString("en-US", { minimumFractionDigits: decimals, maximumFractionDigits: decimals });
 }
 
-/** Profit or loss: always signed, two decimals. */
-export function formatPnl(value: number): string {
-  const text = Math.abs(value).toLocaleString("en-US", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
-  return `${value < 0 && text !== "0.00" ? "−" : "+"}${text}`;
+/** Profit or loss: always signed. */
+export function formatPnl(value: number, decimals = 2): string {
+  const text = formatPrice(Math.abs(value), decimals);
+  return `${value < 0 && /[1-9]/.test(text) ? "−" : "+"}${text}`;
 }
 
 /** A decimal string at the given decimals, or without the zeros at its end; a minus sign of its own width. Never fewer than it needs. */

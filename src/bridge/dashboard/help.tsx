@@ -26,8 +26,9 @@ export function Help() {
         ))}
       </dl>
       <p class="dim">
-        The chart moves by dragging and zooms by wheel or pinch. Everything here is also at <a href="/api">/api</a>, for
-        programs; figures for Prometheus are at <a href="/metrics">/metrics</a>.
+        The chart moves by dragging and zooms by wheel or pinch; once it is reached by Tab, also by arrows, + and −, and
+        End. Everything here is also at <a href="/api">/api</a>, for programs; figures for Prometheus are at{" "}
+        <a href="/metrics">/metrics</a>.
       </p>
       <button type="button" class="button" onClick={close}>
         Close

@@ -3,7 +3,7 @@ import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { formatTime } from "./format.ts";
 import { model, revision } from "./live.ts";
 import { filterLog, LOG_LEVELS, type LogFilter, type LogLine, rowsInSight } from "./log-store.ts";
-import { CopyButton, Empty, Panel } from "./parts.tsx";
+import { CopyButton, Empty, Panel, Scroll } from "./parts.tsx";
 import { type Zone, zone } from "./settings.ts";
 
 const filter = signal<LogFilter>({ level: "info", node: null, text: "" });
@@ -221,7 +221,9 @@ function Line({
 function Detail({ line }: { readonly line: LogLine }) {
   return (
     <div class="detail">
-      <p>{lineText(line, zone.value)}</p>
+      <Scroll label="The line in full" class="detail-text">
+        {lineText(line, zone.value)}
+      </Scroll>
       <CopyButton label="Copy the line" text={() => lineText(line, zone.value)} />
       <button
         type="button"

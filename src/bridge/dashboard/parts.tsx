@@ -3,6 +3,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { STALE_AFTER_MS } from "../contract.ts";
 import { formatAge, formatPnl } from "./format.ts";
 import { chooseSymbol, now } from "./live.ts";
+import { profitDecimals } from "./precision.ts";
 
 /** Whether a value heard at this time is too old to be shown as fresh. */
 export function isStale(heardAtMs: number): boolean {
@@ -124,12 +125,21 @@ export function Side({ side }: { readonly side: "buy" | "sell" }) {
   return <b class={side === "buy" ? "up" : "down"}>{side}</b>;
 }
 
-/** Profit or loss out of a decimal string; a dash where it is not known. */
-export function Pnl({ value, tag = "span" }: { readonly value: string | null; readonly tag?: "span" | "td" }) {
+/** Profit or loss out of a decimal string, in the quote asset; a dash where it is not known. */
+export function Pnl(props: {
+  readonly value: string | null;
+  readonly quote: string | null;
+  readonly tag?: "span" | "td";
+}) {
+  const { value, quote, tag = "span" } = props;
   const Tag = tag;
   const amount = Number(value ?? 0);
   const tone = amount > 0 ? "up" : amount < 0 ? "down" : "dim";
-  return <Tag class={`num ${tag === "td" ? "right" : ""} ${tone}`}>{value === null ? "–" : formatPnl(amount)}</Tag>;
+  return (
+    <Tag class={`num ${tag === "td" ? "right" : ""} ${tone}`}>
+      {value === null ? "–" : formatPnl(amount, profitDecimals(quote))}
+    </Tag>
+  );
 }
 
 /** A column's head. `roomy`: only where there is room. */

@@ -19,6 +19,15 @@ export function precisionOf(model: Model, symbol: string): Precision {
   return precision(model, symbol, observed);
 }
 
+/** Quote assets of which a hundredth is a lot of money. */
+const DEAR_QUOTES: ReadonlySet<string> = new Set(["BTC", "XBT", "ETH", "BNB"]);
+const DEAR_DECIMALS = 8;
+
+/** Decimals of profit in a quote asset: cents, unless a cent of it would be dear. */
+export function profitDecimals(quote: string | null): number {
+  return quote !== null && DEAR_QUOTES.has(quote) ? DEAR_DECIMALS : 2;
+}
+
 function precision(model: Model, symbol: string, instrument: Instrument | null): Precision {
   return {
     price: instrument?.priceDecimals ?? decimalsOf(model.markets.get(symbol)?.closes ?? []),

@@ -1,4 +1,5 @@
 import type { ComponentChildren } from "preact";
+import { quoteAssetOf } from "../../core/symbol.ts";
 import type { MetricsEvent, PositionsEvent } from "../contract.ts";
 import { formatDecimalPrice, formatMinute, formatQuantity } from "./format.ts";
 import { model, now } from "./live.ts";
@@ -73,8 +74,8 @@ export function Positions({ positions }: OfPositions) {
                 <td class="right num roomy">
                   {formatDecimalPrice(row.lastPrice === null ? null : `${row.lastPrice}`, price)}
                 </td>
-                <Pnl tag="td" value={row.unrealisedPnl} />
-                <Pnl tag="td" value={row.realisedPnl} />
+                <Pnl tag="td" value={row.unrealisedPnl} quote={quoteAssetOf(row.symbol)} />
+                <Pnl tag="td" value={row.realisedPnl} quote={quoteAssetOf(row.symbol)} />
               </tr>
             );
           })}

@@ -125,12 +125,12 @@ function isIdle({ positions }: NodeModel): boolean {
 function Profit({ runner, pick }: { readonly runner: NodeModel; readonly pick: "today" | "total" }) {
   const pnl = runner.positions?.pnl;
   if (!pnl) return <span class="dim">–</span>;
-  if (pnl.byQuote.length === 0) return <Pnl value={pnl[pick]} />;
+  if (pnl.byQuote.length === 0) return <Pnl value={pnl[pick]} quote={null} />;
   return (
     <>
       {pnl.byQuote.map((row) => (
         <span key={row.quote}>
-          <Pnl value={row[pick]} /> <small class="dim">{row.quote}</small>
+          <Pnl value={row[pick]} quote={row.quote} /> <small class="dim">{row.quote}</small>
         </span>
       ))}
     </>

@@ -22,6 +22,7 @@ export function SymbolChart({ symbol, timeframe, choice }: ChartProps) {
   const session = useRef<ChartSession | null>(null);
   const [loading, setLoading] = useState<Loading>({ state: "loading" });
   const [hovered, setHovered] = useState<number | null>(null);
+  const [isAway, setAway] = useState(false);
 
   useEffect(() => {
     if (!box.current) return undefined;
@@ -29,6 +30,7 @@ export function SymbolChart({ symbol, timeframe, choice }: ChartProps) {
       ...{ symbol, timeframe, choice, box: box.current, zone: zone.value },
       onLoading: setLoading,
       onHover: setHovered,
+      onAway: setAway,
     });
     session.current = opened;
     return () => {
@@ -52,9 +54,29 @@ export function SymbolChart({ symbol, timeframe, choice }: ChartProps) {
   const lines = session.current?.lines ?? [];
   return (
     <div class={`chart-area ${stale ? "is-stale-chart" : ""}`}>
-      <Legend symbol={symbol} timeframe={timeframe} row={row} heardAt={candle?.receivedAt ?? null} />
-      <Lines lines={lines} at={row?.openTime ?? null} decimals={precisionOf(model, symbol).price} />
-      <div class="chart-box" ref={box} role="img" aria-label={spoken(symbol, timeframe, row)} />
+      <div class={stale ? "is-stale" : ""}>
+        <Legend symbol={symbol} timeframe={timeframe} row={row} heardAt={candle?.receivedAt ?? null} />
+        <Lines lines={lines} at={row?.openTime ?? null} decimals={precisionOf(model, symbol).price} />
+      </div>
+      <div class="chart-frame">
+        <div
+          class="chart-box"
+          ref={box}
+          role="application"
+          aria-label={spoken(symbol, timeframe, row)}
+          aria-keyshortcuts="ArrowLeft ArrowRight + - End"
+          // biome-ignore lint/a11y/noNoninteractiveTabindex: arrows, plus and minus move and zoom it
+          tabIndex={0}
+          onKeyDown={(event) => {
+            if (!event.ctrlKey && !event.metaKey && session.current?.press(event.key)) event.preventDefault();
+          }}
+        />
+        {isAway && (
+          <button type="button" class="button button-small to-newest" onClick={() => session.current?.toNewest()}>
+            Newest →
+          </button>
+        )}
+      </div>
       <MarkLegend rows={rows} timeframe={timeframe} />
       {loading.state !== "ready" && rows.length === 0 && <Note loading={loading} symbol={symbol} />}
     </div>

@@ -1,9 +1,10 @@
 import { useEffect, useState } from "preact/hooks";
+import { quoteAssetOf } from "../../core/symbol.ts";
 import type { Rail } from "../../core/wire.ts";
 import { fetchGaps, type RecordedGap } from "./api.ts";
 import { formatDateMinute, formatDecimalPrice, formatMinute, formatQuantity } from "./format.ts";
 import { model, now, resyncs, revision } from "./live.ts";
-import { Age, Badge, Command, isStale, ModeBadge, Pnl, Side, staleClass } from "./parts.tsx";
+import { Age, Badge, Command, isStale, ModeBadge, Pnl, Scroll, Side, staleClass } from "./parts.tsx";
 import { precisionOf } from "./precision.ts";
 import { zone } from "./settings.ts";
 
@@ -51,11 +52,11 @@ function Holdings({ symbol }: { readonly symbol: string }) {
             <dd>{formatDecimalPrice(row.averagePrice, precision.price)}</dd>
             <dt>Open PnL</dt>
             <dd>
-              <Pnl value={row.unrealisedPnl} />
+              <Pnl value={row.unrealisedPnl} quote={quoteAssetOf(symbol)} />
             </dd>
             <dt>Realised</dt>
             <dd>
-              <Pnl value={row.realisedPnl} />
+              <Pnl value={row.realisedPnl} quote={quoteAssetOf(symbol)} />
             </dd>
           </dl>
         </div>
@@ -142,14 +143,16 @@ function Gaps({ symbol }: { readonly symbol: string }) {
       )}
       {gaps !== null && gaps.length === 0 && <p class="quiet">None: every minute was had.</p>}
       {typeof gaps !== "string" && gaps !== null && gaps.length > 0 && (
-        <ul class="gaps">
-          {gaps.map((gap) => (
-            <li key={gap.gapSeq}>
-              <span class="num">{stretch(gap)}</span>
-              <p class="reason">{gap.reason}</p>
-            </li>
-          ))}
-        </ul>
+        <Scroll label={`Recorded gaps of ${symbol}`} class="gaps">
+          <ul>
+            {gaps.map((gap) => (
+              <li key={gap.gapSeq}>
+                <span class="num">{stretch(gap)}</span>
+                <p class="reason">{gap.reason}</p>
+              </li>
+            ))}
+          </ul>
+        </Scroll>
       )}
     </section>
   );

@@ -3,6 +3,7 @@ import type { MetricsEvent } from "../contract.ts";
 import { formatAge, formatDateMinute, formatPnl } from "./format.ts";
 import { model, now, revision } from "./live.ts";
 import { isStale } from "./parts.tsx";
+import { profitDecimals } from "./precision.ts";
 import { zone } from "./settings.ts";
 
 /** What trading comes to: profit, rails, orders. */
@@ -73,15 +74,20 @@ function PnlTile(props: { readonly name: string; readonly label: string; readonl
       name={props.name}
       label={props.label}
       tone={!first || amount === 0 ? "" : amount < 0 ? "down" : "up"}
-      stale={books.length > 0 && books.every((book) => isStale(book.receivedAt))}
+      stale={books.some((book) => isStale(book.receivedAt))}
     >
-      {first ? formatPnl(amount) : "–"}
+      {first ? formatPnl(amount, profitDecimals(quoteIn(first[0]))) : "–"}
       <small>
         {first?.[0] ?? (books.length === 0 ? "no runner" : "nothing traded yet")}
-        {others.map(([name, value]) => ` · ${formatPnl(value)} ${name}`)}
+        {others.map(([name, value]) => ` · ${formatPnl(value, profitDecimals(quoteIn(name)))} ${name}`)}
       </small>
     </Tile>
   );
+}
+
+/** Of "USDT paper". */
+function quoteIn(name: string): string {
+  return name.slice(0, name.lastIndexOf(" "));
 }
 
 function RailTile() {
