@@ -9,7 +9,7 @@ import { tempFolder } from "../support/temp-folder.ts";
 
 // Pictures of every view, dark and light, on a desk and on a phone, of a fabric that runs: `bun test/long/screenshots.ts FOLDER`. Without
 // FOLDER: README's picture alone. The roles are those of `fabric up`, with two strategies, and a simulated exchange that has a bad day, so that
-// there is something to see: minutes that the venue filled, partial ones, a gap. About three minutes.
+// there is something to see: minutes that the venue filled, and partial ones. About three minutes.
 
 const SPEED = 60;
 const SYMBOLS = ["BTCUSDT", "ETHUSDT", "SOLUSDT", "BNBUSDT", "XRPUSDT"];
