@@ -9,7 +9,7 @@ import { tempFolder } from "../support/temp-folder.ts";
 
 // Pictures of every view, dark and light, on a desk and on a phone, of a fabric that runs: `bun test/long/screenshots.ts FOLDER`. Without
 // FOLDER: README's picture alone. The roles are those of `fabric up`, with two strategies, and a simulated exchange that has a bad day, so that
-// there is something to see: minutes that the venue filled, and partial ones. About three minutes.
+// there is something to see: minutes that the venue filled, a partial one, a gap. About three minutes.
 
 const SPEED = 60;
 const SYMBOLS = ["BTCUSDT", "ETHUSDT", "SOLUSDT", "BNBUSDT", "XRPUSDT"];
@@ -21,10 +21,10 @@ const STRATEGIES = [
 const BAD_DAY = "drop=0.0005,freeze=0.01:15,cut=0.01";
 /** Nothing can be asked for: what was lost meanwhile stays so. */
 const WORSE_DAY = "drop=0.05,freeze=0.1:20,rest-down=1";
-const FIRST_SECONDS = 80;
+const FIRST_SECONDS = 60;
 /** The exchange is away for some minutes first, which nobody saw. */
 const AWAY_MS = 3000;
-const WORSE_SECONDS = 16;
+const WORSE_SECONDS = 26;
 const LAST_SECONDS = 40;
 const MOST_HEIGHT = 4000;
 /** Where the market is looked at. */
