@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import type { BridgeEvent, CandleEvent, LogsEvent, MetricsEvent, TelemetryEvent } from "../../src/bridge/contract.ts";
 import { adviceOf } from "../../src/bridge/dashboard/advice.ts";
+import { BridgeClock } from "../../src/bridge/dashboard/bridge-clock.ts";
 import { conditionOf } from "../../src/bridge/dashboard/condition.ts";
 import {
   decimalsOf,
@@ -192,6 +193,31 @@ describe("What the page says of itself", () => {
     expect(adviceOf("r", node("degraded", "a hole"), false)).toMatchObject({ tone: "warn", what: "A hole." });
     expect(adviceOf("r", node("running", null), true)?.title).toBe("Silent");
     expect(adviceOf("r", node("running", null), true, "lost")).toBeNull();
+  });
+});
+
+describe("The bridge's clock as the page tells it", () => {
+  test("The least delayed greeting counts; a new connection is told by its own.", () => {
+    const clock = new BridgeClock(500);
+    expect(clock.at(1000)).toBe(1500);
+    clock.hear(10_000, 1000);
+    clock.hear(14_700, 6000);
+    expect(clock.at(6000)).toBe(15_000);
+    clock.forget();
+    expect(clock.at(6000)).toBe(15_000);
+    clock.hear(10_500, 7000);
+    expect(clock.at(7000)).toBe(10_500);
+  });
+
+  test("On a page left open for a week with a clock that gains 50 millionths, what was just heard is still fresh.", () => {
+    const clock = new BridgeClock(0);
+    let furthestMs = 0;
+    for (let bridgeMs = 0; bridgeMs < 7 * 86_400_000; bridgeMs += 5000) {
+      const pageMs = bridgeMs * 1.000_05;
+      clock.hear(bridgeMs, pageMs);
+      furthestMs = Math.max(furthestMs, Math.abs(clock.at(pageMs) - bridgeMs));
+    }
+    expect(furthestMs).toBeLessThan(10);
   });
 });
 

@@ -1,6 +1,7 @@
 import { signal } from "@preact/signals";
 import type { Timeframe } from "../../core/timeframe.ts";
 import type { CandleEvent } from "../contract.ts";
+import { BridgeClock } from "./bridge-clock.ts";
 import { type LinkState, openLink } from "./event-link.ts";
 import { Model } from "./model.ts";
 import { hashOf, parseRoute, type Route, type View } from "./route.ts";
@@ -52,13 +53,11 @@ function go(next: Route): void {
 export function startLive(): void {
   openLink("/api/stream", {
     onState(state) {
-      if (state === "open") clockOffsetMs = null;
+      if (state === "open") clock.forget();
       if (link.value.state !== state) link.value = { state, sinceMs: bridgeNow() };
     },
     onBridge(event) {
-      // The least delayed message tells the clocks' distance best.
-      const offset = event.now - performance.now();
-      clockOffsetMs = Math.max(clockOffsetMs ?? -Infinity, offset);
+      clock.hear(event.now, performance.now());
       model.setBridge(event);
       touch();
     },
@@ -86,12 +85,10 @@ export function startLive(): void {
   addEventListener("popstate", follow);
 }
 
-let clockOffsetMs: number | null = null;
-let lastOffsetMs = Date.now() - performance.now();
+const clock = new BridgeClock(Date.now() - performance.now());
 
 function bridgeNow(): number {
-  if (clockOffsetMs !== null) lastOffsetMs = clockOffsetMs;
-  return performance.now() + lastOffsetMs;
+  return clock.at(performance.now());
 }
 
 let painting = false;
