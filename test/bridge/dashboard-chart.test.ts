@@ -61,6 +61,17 @@ describe("The chart's minutes", () => {
     expect([minutes(series), series.older]).toEqual([[90, 91], 90 * MINUTE_MS]);
   });
 
+  test("A candle of another store leaves nothing of the last one, whose minutes were later.", () => {
+    const series = new CandleSeries("1m");
+    series.load(page([bar(1), bar(2), bar(3)], MINUTE_MS));
+    expect(series.add(minute(4))).toBe("end");
+    expect(series.add(minute(2, 1, { storeId: "other" }))).toBe("anew");
+    expect([minutes(series), series.older]).toEqual([[2], null]);
+    series.load(page([bar(0), bar(1)]));
+    expect(minutes(series)).toEqual([0, 1, 2]);
+    expect(series.add(minute(3, 2, { storeId: "other" }))).toBe("end");
+  });
+
   test("What is held is bounded: then nothing older is asked for, and the oldest leaves for what comes live.", () => {
     const series = new CandleSeries("1m");
     const many = Array.from({ length: MAX_BARS }, (_, i) => bar(i));

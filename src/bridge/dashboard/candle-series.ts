@@ -31,8 +31,11 @@ export const MAX_BARS = 10_000;
 /** Room before the oldest leave in one go: each time the chart is drawn anew. */
 const SLACK_BARS = 1000;
 
-/** What became of a live candle: drawn at the end, needs a redraw, changes nothing, or shows that minutes are missing before it. */
-export type Landing = "end" | "inside" | "known" | "hole";
+/**
+ * What became of a live candle: drawn at the end, needs a redraw, changes nothing, shows that minutes are missing before it, or is of
+ * another store than those before it.
+ */
+export type Landing = "end" | "inside" | "known" | "hole" | "anew";
 
 const WORSENING: readonly Provenance[] = ["empty", "complete", "backfilled", "imported", "partial"];
 
@@ -41,6 +44,8 @@ export class CandleSeries {
   readonly #timeframe: Timeframe;
   #rows: ChartCandle[] = [];
   #older: number | null = null;
+  /** Of the newest live candle. */
+  #storeId: string | null = null;
 
   constructor(timeframe: Timeframe) {
     this.#timeframe = timeframe;
@@ -79,6 +84,14 @@ export class CandleSeries {
 
   add(candle: CandleEvent): Landing {
     const openTime = bucketOf(candle.openTime, this.#timeframe);
+    const isOther = this.#storeId !== null && this.#storeId !== candle.storeId;
+    this.#storeId = candle.storeId;
+    if (isOther) {
+      // Its minutes may be the same, of another market: nothing that is held belongs to it.
+      this.#rows = [minuteBar(candle, openTime)];
+      this.#older = null;
+      return "anew";
+    }
     const last = this.#rows.at(-1);
     if (!last || openTime > last.openTime) {
       const opening = minuteBar(candle, openTime);

@@ -28,8 +28,8 @@ export class ChartSession {
   readonly #symbol: string;
   readonly #timeframe: Timeframe;
   readonly #chart: CandleChart;
-  readonly #fills = new FillBook();
-  readonly #indicators = new IndicatorBook();
+  #fills = new FillBook();
+  #indicators = new IndicatorBook();
   readonly #onLoading: (loading: Loading) => void;
   readonly #stopHearing: () => void;
   #lines: readonly IndicatorLine[] = [];
@@ -69,6 +69,7 @@ export class ChartSession {
         this.#chart.append(last, mark ? { openTime: last.openTime, mark } : null);
       } else if (landing === "inside") this.#draw(false);
       else if (landing === "hole") this.#retry();
+      else if (landing === "anew") this.#beginAnew();
     });
     void this.#load();
   }
@@ -129,6 +130,16 @@ export class ChartSession {
     this.#stopHearing();
     if (this.#retrying !== null) clearTimeout(this.#retrying);
     this.#chart.remove();
+  }
+
+  /** Another store: what was drawn of the last one goes, and the page that is read next comes into view. */
+  #beginAnew(): void {
+    this.#fills = new FillBook();
+    this.#indicators = new IndicatorBook();
+    this.#told = "";
+    this.#draw(false);
+    this.#drawnOnce = false;
+    void this.#load();
   }
 
   async #load(): Promise<void> {
