@@ -23,6 +23,10 @@ export class LogRing {
     return this.#untold > 0;
   }
 
+  get isEmpty(): boolean {
+    return this.#entries.length === 0;
+  }
+
   add(entry: LogEntry): void {
     if (this.#entries.length >= this.#capacity) {
       if (this.#untold === this.#entries.length) {

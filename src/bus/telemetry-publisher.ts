@@ -30,7 +30,7 @@ export interface TelemetryPeriods {
   readonly scanMs: number;
   /** Indicators are looked at so often, and published where something is new or nothing was for ten looks. */
   readonly indicatorsMs: number;
-  /** Logs are published only where something is new. */
+  /** Logs are looked at so often, and published where something is new or nothing was for twenty looks. */
   readonly logsMs: number;
 }
 
@@ -59,6 +59,9 @@ const DEFAULT_PERIODS: TelemetryPeriods = {
 /** Unchanged indicators are sent again after so many looks, for those who came late. */
 const INDICATOR_LOOKS = 10;
 
+/** So are unchanged logs: a bridge that is started anew would show nothing of a node until that one logs again. */
+const LOG_LOOKS = 20;
+
 /** A node's telemetry, on timers. A supplier (or publisher) that throws is counted and logged; nothing here throws. */
 export class TelemetryPublisher implements Disposable {
   readonly #deps: TelemetryDeps;
@@ -68,6 +71,7 @@ export class TelemetryPublisher implements Disposable {
   readonly #timers: readonly Timer[];
   #indicatorsSent: number | null = null;
   #indicatorLooks = 0;
+  #logLooks = 0;
   #supplierErrors = 0;
   #published = 0;
 
@@ -152,7 +156,11 @@ export class TelemetryPublisher implements Disposable {
 
   #publishLogs(): void {
     const { logs } = this.#suppliers;
-    if (logs.hasNew) this.#publish(TOPICS.logs + this.#node, () => logs.snapshot());
+    this.#logLooks++;
+    const isDue = this.#logLooks >= LOG_LOOKS && !logs.isEmpty;
+    if (!logs.hasNew && !isDue) return;
+    this.#logLooks = 0;
+    this.#publish(TOPICS.logs + this.#node, () => logs.snapshot());
   }
 
   #publish(topic: string, snapshot: () => object | undefined): void {

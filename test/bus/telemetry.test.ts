@@ -30,7 +30,7 @@ function suppliers(overrides: Partial<TelemetrySuppliers> = {}): TelemetrySuppli
 const entry = (message: string) => ({ at: 1, level: "info" as const, message });
 
 describe("TelemetryPublisher", () => {
-  test("publishes whole snapshots on its timers, and logs only where something is new", () => {
+  test("publishes whole snapshots on its timers, and logs where something is new", () => {
     const time = new ManualTime();
     const topics: string[] = [];
     const logs = new LogRing();
@@ -61,6 +61,26 @@ describe("TelemetryPublisher", () => {
     telemetry.close();
     telemetry.close();
     expect(time.pending).toBe(0);
+  });
+
+  test("publishes logs again after twenty looks without news, for those who came late", () => {
+    const time = new ManualTime();
+    const told: unknown[] = [];
+    const logs = new LogRing();
+    const publish = (topic: string, fields: object) => topic === "telemetry.logs.r1" && told.push(fields);
+    const deps = { publisher: { publish }, timers: time, clock: time, log: new WarnLog() };
+    const telemetry = new TelemetryPublisher({ node: "r1" }, suppliers({ logs }), deps);
+    time.advance(20_000);
+    expect(told.splice(0)).toEqual([]);
+    logs.add(entry("hello"));
+    time.advance(500);
+    const whole = { entries: [entry("hello")], dropped: 0 };
+    expect(told.splice(0)).toEqual([whole]);
+    time.advance(9500);
+    expect(told.splice(0)).toEqual([]);
+    time.advance(500);
+    expect(told.splice(0)).toEqual([whole]);
+    telemetry.close();
   });
 
   test("publishes indicators where they are new, and after ten looks without news for those who came late", () => {
