@@ -7,6 +7,9 @@ import {
   decimalsOf,
   formatAge,
   formatBytes,
+  formatDateTime,
+  formatFee,
+  formatMoment,
   formatPnl,
   formatQuantity,
   formatTime,
@@ -15,6 +18,7 @@ import { filterLog, rowsInSight } from "../../src/bridge/dashboard/log-store.ts"
 import { HISTORY_POINTS, messageRate } from "../../src/bridge/dashboard/metric-history.ts";
 import { Model } from "../../src/bridge/dashboard/model.ts";
 import { precisionOf, profitDecimals } from "../../src/bridge/dashboard/precision.ts";
+import { takesKeys } from "../../src/bridge/dashboard/typing.ts";
 import { candleText, healthText } from "./bodies.ts";
 
 const STAMP = { topic: "t", receivedAt: 1000 };
@@ -234,6 +238,31 @@ test("A symbol's decimals are the venue's own, else those observed, else those o
   expect(precisionOf(model, "BTCUSDT")).toEqual({ price: 3, quantity: 5 });
   told("b", "venue", 1);
   expect(precisionOf(model, "BTCUSDT")).toEqual({ price: 1, quantity: 5 });
+});
+
+test("A time has its date unless it is of the market's own day, which is not today's in a replay.", () => {
+  const model = new Model();
+  const noon = Date.UTC(2025, 0, 2, 12, 0);
+  expect(formatMoment(noon, model.marketTime)).toBe("2025-01-02 12:00");
+  model.apply({ type: "candle", data: candle(noon, null) });
+  model.apply({ type: "candle", data: { ...candle(noon - 60_000, null), symbol: "OTHER" } });
+  expect(model.marketTime).toBe(noon);
+  const days = [0, 1, 2].map((back) => formatMoment(noon - back * 86_400_000, model.marketTime));
+  expect(days).toEqual(["12:00", "01-01 12:00", "2024-12-31 12:00"]);
+  expect(formatDateTime(noon)).toBe("2025-01-02 12:00:00");
+  model.resync();
+  expect(model.marketTime).toBeNull();
+});
+
+test("A fee that is small in its asset is not shown as none.", () => {
+  const fees = ["0.59602749679", "0.0015621562", "0.0000005", "0", "-0.02", "12"].map(formatFee);
+  expect(fees).toEqual(["0.5960", "0.00156", "0.00000050", "0.0000", "−0.0200", "12.0000"]);
+});
+
+test("Keys are commands beside fields, and on a box to be ticked; in fields they are words.", () => {
+  const kinds = [{ tagName: "INPUT", type: "search" }, { tagName: "SELECT" }, { tagName: "TEXTAREA" }];
+  expect(kinds.map(takesKeys)).toEqual([true, true, true]);
+  expect([{ tagName: "INPUT", type: "checkbox" }, { tagName: "BUTTON" }].map(takesKeys)).toEqual([false, false]);
 });
 
 test("Ages, money and quantities read as people write them.", () => {

@@ -23,6 +23,20 @@ export function formatDateMinute(ms: number, zone: "utc" | "local" = "utc"): str
   return iso(ms, zone).slice(0, 16).replace("T", " ");
 }
 
+/** To the second, with its date: "2025-01-01 00:04:05". */
+export function formatDateTime(ms: number, zone: "utc" | "local" = "utc"): string {
+  return iso(ms, zone).slice(0, 19).replace("T", " ");
+}
+
+/** "14:05" on the day of `today` (a time of it; null where unknown), else with its date, and its year where that is another. */
+export function formatMoment(ms: number, today: number | null, zone: "utc" | "local" = "utc"): string {
+  const text = formatDateMinute(ms, zone);
+  if (today === null) return text;
+  const day = formatDateMinute(today, zone);
+  if (text.slice(0, 10) === day.slice(0, 10)) return text.slice(11);
+  return text.slice(0, 4) === day.slice(0, 4) ? text.slice(5) : text;
+}
+
 const MAX_DECIMALS = 8;
 
 /** How many decimals the given prices use, 2 to 8: the closest thing to the instrument's precision that candles tell. */
@@ -64,6 +78,13 @@ function padTo(text: string, has: number, decimals: number): string {
 /** A decimal string as a price. */
 export function formatDecimalPrice(price: string | null, decimals: number): string {
   return price === null || Number(price) === 0 ? "–" : formatPrice(Number(price), decimals);
+}
+
+/** A decimal string as a fee: four decimals, or as many as its first three digits need: one in BTC or BNB is small. */
+export function formatFee(fee: string): string {
+  const size = Math.abs(Number(fee));
+  const decimals = size === 0 || size >= 0.01 ? 4 : Math.min(MAX_DECIMALS, 2 - Math.floor(Math.log10(size)));
+  return Number(fee).toFixed(decimals).replace("-", "−");
 }
 
 /** "12.4 MB". */

@@ -1,6 +1,7 @@
 import { signal } from "@preact/signals";
 import { goTo, route } from "./live.ts";
 import { VIEWS } from "./route.ts";
+import { takesKeys } from "./typing.ts";
 
 export const helpOpen = signal(false);
 
@@ -45,5 +46,6 @@ function search(): void {
 }
 
 function isTyping(target: EventTarget | null): boolean {
-  return target instanceof HTMLElement && ["INPUT", "SELECT", "TEXTAREA"].includes(target.tagName);
+  if (!(target instanceof HTMLElement)) return false;
+  return takesKeys({ tagName: target.tagName, type: target instanceof HTMLInputElement ? target.type : undefined });
 }

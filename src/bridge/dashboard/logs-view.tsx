@@ -1,6 +1,6 @@
 import { signal } from "@preact/signals";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
-import { formatTime } from "./format.ts";
+import { formatDateTime, formatTime } from "./format.ts";
 import { model, revision } from "./live.ts";
 import { filterLog, LOG_LEVELS, type LogFilter, type LogLine, rowsInSight } from "./log-store.ts";
 import { CopyButton, Empty, Panel, Scroll } from "./parts.tsx";
@@ -209,7 +209,9 @@ function Line({
         picked.value = isPicked ? null : line;
       }}
     >
-      <time class="num line-time">{formatTime(line.at, zone)}</time>
+      <time class="num line-time" title={formatDateTime(line.at, zone)}>
+        {formatTime(line.at, zone)}
+      </time>
       <span class="line-level">{line.level}</span>
       <span class="line-node">{line.node}</span>
       <span class="line-text">{line.message}</span>
@@ -240,5 +242,5 @@ function Detail({ line }: { readonly line: LogLine }) {
 
 function lineText(line: LogLine, zone: Zone): string {
   const zoneName = zone === "utc" ? "Z" : "";
-  return `${formatTime(line.at, zone)}${zoneName} ${line.level.padEnd(5)} ${line.node} ${line.message}`;
+  return `${formatDateTime(line.at, zone)}${zoneName} ${line.level.padEnd(5)} ${line.node} ${line.message}`;
 }

@@ -44,6 +44,8 @@ export class Model {
   readonly logs = new LogStore();
   readonly history = new MetricHistory();
   bridge: BridgeEvent | null = null;
+  /** The newest candle's minute: the exchange's time, which need not be ours. */
+  marketTime: number | null = null;
   /** In order; null until asked for again. */
   #symbols: readonly string[] | null = null;
 
@@ -56,6 +58,7 @@ export class Model {
   resync(): void {
     this.nodes.clear();
     this.markets.clear();
+    this.marketTime = null;
     this.#symbols = null;
     this.logs.clear();
   }
@@ -128,6 +131,7 @@ export class Model {
     const known = this.markets.get(candle.symbol);
     const repeat = known?.candle.openTime === candle.openTime && known.candle.storeId === candle.storeId;
     const closes = repeat ? known.closes : [...(known?.closes ?? []), candle.close].slice(-MAX_CLOSES);
+    this.marketTime = Math.max(this.marketTime ?? candle.openTime, candle.openTime);
     this.markets.delete(candle.symbol);
     this.markets.set(candle.symbol, { candle, closes });
     dropOldest(this.markets, MAX_SYMBOLS);

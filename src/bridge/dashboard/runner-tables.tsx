@@ -1,7 +1,7 @@
 import type { ComponentChildren } from "preact";
 import { quoteAssetOf } from "../../core/symbol.ts";
 import type { MetricsEvent, PositionsEvent } from "../contract.ts";
-import { formatDecimalPrice, formatMinute, formatQuantity } from "./format.ts";
+import { formatDecimalPrice, formatFee, formatMinute, formatMoment, formatQuantity } from "./format.ts";
 import { model, now } from "./live.ts";
 import { Age, Badge, isStale, Pnl, Scroll, Side, SymbolLink, Th } from "./parts.tsx";
 import { precisionOf } from "./precision.ts";
@@ -150,7 +150,7 @@ export function Decisions({ positions }: OfPositions) {
         <tbody>
           {(rows ?? []).map((row) => (
             <tr key={row.clientOrderId}>
-              <td class="num dim">{formatMinute(row.openTime, zone.value)}</td>
+              <td class="num dim">{formatMoment(row.openTime, model.marketTime, zone.value)}</td>
               <td class="num">
                 <Side side={row.side} /> {formatQuantity(row.quantity, precisionOf(model, row.symbol).quantity)}{" "}
                 <SymbolLink symbol={row.symbol} />
@@ -189,7 +189,7 @@ export function Orders({ positions }: OfPositions) {
             const { price, quantity } = precisionOf(model, row.symbol);
             return (
               <tr key={row.clientOrderId} title={`fabric explain ${row.clientOrderId}`}>
-                <td class="num dim">{formatMinute(row.openTime, zone.value)}</td>
+                <td class="num dim">{formatMoment(row.openTime, model.marketTime, zone.value)}</td>
                 <td>
                   <Side side={row.side} /> {row.symbol}
                 </td>
@@ -229,7 +229,7 @@ export function Fills({ positions }: OfPositions) {
             const { price, quantity } = precisionOf(model, row.symbol);
             return (
               <tr key={`${row.clientOrderId} ${row.at} ${row.price} ${row.quantity}`}>
-                <td class="num dim">{formatMinute(row.at ?? row.openTime, zone.value)}</td>
+                <td class="num dim">{formatMoment(row.at ?? row.openTime, model.marketTime, zone.value)}</td>
                 <td>
                   <Side side={row.side} /> {row.symbol}
                   {row.clientOrderId === null && <span class="tag">adjustment</span>}
@@ -237,7 +237,7 @@ export function Fills({ positions }: OfPositions) {
                 <td class="right num">{formatQuantity(row.quantity, quantity)}</td>
                 <td class="right num">{formatDecimalPrice(row.price, price)}</td>
                 <td class="right num dim roomy">
-                  {Number(row.fee).toFixed(4)} {row.feeAsset}
+                  {formatFee(row.fee)} {row.feeAsset}
                 </td>
               </tr>
             );

@@ -2,7 +2,7 @@ import { useEffect, useState } from "preact/hooks";
 import { quoteAssetOf } from "../../core/symbol.ts";
 import type { Rail } from "../../core/wire.ts";
 import { fetchGaps, type RecordedGap } from "./api.ts";
-import { formatDateMinute, formatDecimalPrice, formatMinute, formatQuantity } from "./format.ts";
+import { formatDateMinute, formatDecimalPrice, formatMoment, formatQuantity } from "./format.ts";
 import { model, now, resyncs, revision } from "./live.ts";
 import { Age, Badge, Command, isStale, ModeBadge, Pnl, Scroll, Side, staleClass } from "./parts.tsx";
 import { precisionOf } from "./precision.ts";
@@ -105,7 +105,7 @@ function Fills({ symbol }: { readonly symbol: string }) {
       <ul class="fills num">
         {fills.map((fill) => (
           <li key={`${fill.runner} ${fill.clientOrderId} ${fill.at} ${fill.quantity}`} title={fill.runner}>
-            <time class="dim">{formatMinute(fill.at ?? fill.openTime, zone.value)}</time>
+            <time class="dim">{formatMoment(fill.at ?? fill.openTime, model.marketTime, zone.value)}</time>
             <Side side={fill.side} />
             <span>{formatQuantity(fill.quantity, precision.quantity)}</span>
             <span class="push">{formatDecimalPrice(fill.price, precision.price)}</span>
