@@ -138,7 +138,8 @@ export class Gate {
     const { access } = this.#options;
     if (!access || c.req.path === "/healthz") return null;
     const shown = c.req.header("authorization");
-    if (shown !== undefined) {
+    // Other kinds are a proxy's: a browser that it asks for a password sends that with every request, and has its session all the same.
+    if (shown !== undefined && /^Bearer(?: |$)/i.test(shown)) {
       const token = /^Bearer +(\S+)$/i.exec(shown)?.[1];
       const attempt: Attempt = token === undefined ? { outcome: "wrong" } : access.attempt(token, this.#client(c));
       if (attempt.outcome === "right") return null;

@@ -54,6 +54,16 @@ describe("With a token", () => {
     });
   }
 
+  test("a proxy's own password in the Authorization header stands in nobody's way to the login and its session", async () => {
+    const { ask, logIn } = guarded();
+    const proxied = { authorization: "Basic cHJveHk6c2VjcmV0" };
+    expect((await ask("/login", { headers: proxied })).status).toBe(200);
+    const headers = { ...proxied, cookie: cookieOf(await logIn(TOKEN, undefined, proxied)) };
+    expect((await ask("/api/telemetry/snapshot", { headers })).status).toBe(200);
+    const wrong = { ...headers, authorization: "Bearer another-token-than-that" };
+    expect((await ask("/api/telemetry/snapshot", { headers: wrong })).status).toBe(401);
+  });
+
   test("whatever path, method and headers a stranger thinks of, it is never answered with what is behind it", async () => {
     const { ask, hub } = guarded();
     hub.ingest("telemetry.health.md", healthText({ seq: 1 }));
