@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import type { BridgeEvent, CandleEvent, LogsEvent, MetricsEvent, TelemetryEvent } from "../../src/bridge/contract.ts";
 import { adviceOf } from "../../src/bridge/dashboard/advice.ts";
+import { gapsTold } from "../../src/bridge/dashboard/api.ts";
 import { BridgeClock } from "../../src/bridge/dashboard/bridge-clock.ts";
 import { conditionOf } from "../../src/bridge/dashboard/condition.ts";
 import {
@@ -15,7 +16,7 @@ import {
   formatTime,
 } from "../../src/bridge/dashboard/format.ts";
 import { filterLog, rowsInSight } from "../../src/bridge/dashboard/log-store.ts";
-import { HISTORY_POINTS, messageRate } from "../../src/bridge/dashboard/metric-history.ts";
+import { HISTORY_POINTS, loadOf, messageRate } from "../../src/bridge/dashboard/metric-history.ts";
 import { Model } from "../../src/bridge/dashboard/model.ts";
 import { precisionOf, profitDecimals } from "../../src/bridge/dashboard/precision.ts";
 import { takesKeys } from "../../src/bridge/dashboard/typing.ts";
@@ -118,6 +119,13 @@ describe("Figures over time", () => {
     const history = model.history.get("a");
     expect(history?.times).toHaveLength(HISTORY_POINTS);
     expect(history?.values.cpu.at(-1)).toBe(HISTORY_POINTS + 50);
+  });
+
+  test("What all nodes use together leaves out a silent one.", () => {
+    const used = { "process.cpu.percent": 20, "process.rss.bytes": 1e6 };
+    const all = [metrics(10, used), metrics(14, used), metrics(15, {})];
+    expect(loadOf(all, 15_000)).toEqual({ cpuPercent: 20, bytes: 1e6 });
+    expect(loadOf(all, 60_000)).toEqual({ cpuPercent: 0, bytes: 0 });
   });
 
   test("Message rates add what was sent and received, and a counter that begins anew has none.", () => {
@@ -252,6 +260,12 @@ test("A time has its date unless it is of the market's own day, which is not tod
   expect(formatDateTime(noon)).toBe("2025-01-02 12:00:00");
   model.resync();
   expect(model.marketTime).toBeNull();
+});
+
+test("No gap is told as none only where the store knows the symbol.", () => {
+  expect(gapsTold({ kind: "ok", value: { gaps: [] } })).toEqual([]);
+  expect(gapsTold({ kind: "absent" })).toBe("The store has no candle of it");
+  expect(gapsTold({ kind: "failed", reason: "The bridge does not answer" })).toBe("The bridge does not answer");
 });
 
 test("A fee that is small in its asset is not shown as none.", () => {

@@ -23,6 +23,8 @@ describe("The page's address", () => {
     const first = { view: "market", symbol: null, timeframe: "1m" } as const;
     for (const hash of ["", "#", "#/", "#/market", "#/market/%E0%A4%A"]) expect(parseRoute(hash)).toEqual(first);
     expect(parseRoute("#ETHUSDT")).toEqual({ ...first, symbol: "ETHUSDT" });
+    expect(parseRoute("#/market/ethusdt")).toEqual({ ...first, symbol: "ETHUSDT" });
+    expect(parseRoute("#/market/no symbol")).toEqual(first);
     expect(parseRoute("#/market/ETHUSDT/7m")).toEqual({ ...first, symbol: "ETHUSDT" });
     expect(parseRoute("#/nodes/x")).toEqual({ ...first, view: "nodes" });
   });

@@ -27,6 +27,12 @@ export function fetchGaps(symbol: string): Promise<Answer<{ readonly gaps: reado
   return ask(`/api/gaps?symbol=${encodeURIComponent(symbol)}&limit=${GAPS}`);
 }
 
+/** Recorded gaps as they are told: a sentence where it is not known whether there are any. */
+export function gapsTold(answer: Answer<{ readonly gaps: readonly RecordedGap[] }>): readonly RecordedGap[] | string {
+  if (answer.kind === "ok") return answer.value.gaps;
+  return answer.kind === "failed" ? answer.reason : "The store has no candle of it";
+}
+
 async function ask<T>(url: string): Promise<Answer<T>> {
   try {
     const reply = await fetch(url);

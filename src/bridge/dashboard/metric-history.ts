@@ -1,4 +1,4 @@
-import type { MetricsEvent } from "../contract.ts";
+import { type MetricsEvent, STALE_AFTER_MS } from "../contract.ts";
 
 /** What is drawn of a node: the newest points, one a snapshot. */
 export const HISTORY_POINTS = 300;
@@ -26,6 +26,16 @@ export function messageRate(metrics: MetricsEvent, earlier: MetricsEvent | null)
   const rates = ["publish.sent.total", "socket.received.total"].map((name) => rateOf(metrics, earlier, name));
   const known = rates.filter((rate) => rate !== null);
   return known.length === 0 ? null : known.reduce((sum, rate) => sum + rate, 0);
+}
+
+/** CPU and memory of all nodes that are heard: what a silent one used last is used no more, or not known. `now` as `receivedAt`. */
+export function loadOf(
+  all: readonly MetricsEvent[],
+  now: number,
+): { readonly cpuPercent: number; readonly bytes: number } {
+  const heard = all.filter((metrics) => now - metrics.receivedAt <= STALE_AFTER_MS);
+  const sum = (name: string) => heard.reduce((total, { values }) => total + (values[name] ?? 0), 0);
+  return { cpuPercent: sum("process.cpu.percent"), bytes: sum("process.rss.bytes") };
 }
 
 /** The last minutes of each node's figures, for small graphs. Bounded: 300 points a node, 256 nodes (the longest-silent leaves). */

@@ -1,3 +1,4 @@
+import { isSymbol } from "../../core/symbol.ts";
 import { TIMEFRAMES, type Timeframe } from "../../core/timeframe.ts";
 
 export const VIEWS = ["market", "strategies", "scanner", "nodes", "logs"] as const;
@@ -17,10 +18,11 @@ export function parseRoute(hash: string): Route {
   const known = VIEWS.find((view) => view === parts[0]);
   const view = known ?? "market";
   // An address of before there were views is a symbol alone.
-  const [symbol, timeframe] = known ? parts.slice(1) : parts;
+  const [named, timeframe] = known ? parts.slice(1) : parts;
+  const symbol = (named ?? "").toUpperCase();
   return {
     view,
-    symbol: view === "market" && symbol ? symbol : null,
+    symbol: view === "market" && isSymbol(symbol) ? symbol : null,
     timeframe: TIMEFRAMES.find((name) => name === timeframe) ?? "1m",
   };
 }

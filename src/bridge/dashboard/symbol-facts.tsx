@@ -1,7 +1,7 @@
 import { useEffect, useState } from "preact/hooks";
 import { quoteAssetOf } from "../../core/symbol.ts";
 import type { Rail } from "../../core/wire.ts";
-import { fetchGaps, type RecordedGap } from "./api.ts";
+import { fetchGaps, gapsTold, type RecordedGap } from "./api.ts";
 import { formatDateMinute, formatDecimalPrice, formatMoment, formatQuantity } from "./format.ts";
 import { model, now, resyncs, revision } from "./live.ts";
 import { Age, Badge, Command, isStale, ModeBadge, Pnl, Scroll, Side, staleClass } from "./parts.tsx";
@@ -122,7 +122,7 @@ function Gaps({ symbol }: { readonly symbol: string }) {
     let over = false;
     const look = async () => {
       const answer = await fetchGaps(symbol);
-      if (!over) setGaps(answer.kind === "ok" ? answer.value.gaps : answer.kind === "failed" ? answer.reason : []);
+      if (!over) setGaps(gapsTold(answer));
     };
     void look();
     const timer = setInterval(look, GAPS_EVERY_MS);

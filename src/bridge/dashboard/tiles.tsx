@@ -2,6 +2,7 @@ import type { ComponentChildren } from "preact";
 import type { MetricsEvent } from "../contract.ts";
 import { formatAge, formatDateMinute, formatPnl } from "./format.ts";
 import { model, now, revision } from "./live.ts";
+import { loadOf } from "./metric-history.ts";
 import { isStale } from "./parts.tsx";
 import { profitDecimals } from "./precision.ts";
 import { zone } from "./settings.ts";
@@ -26,8 +27,7 @@ export function NodeTiles() {
   const nodes = [...model.nodes.values()];
   const fresh = nodes.filter((node) => !isStale(node.heardAt));
   const all = nodes.flatMap(({ metrics }) => (metrics ? [metrics] : []));
-  const memory = all.reduce((sum, metrics) => sum + (metrics.values["process.rss.bytes"] ?? 0), 0);
-  const cpu = all.reduce((sum, metrics) => sum + (metrics.values["process.cpu.percent"] ?? 0), 0);
+  const { cpuPercent, bytes } = loadOf(all, now.value);
   const drops = all.reduce((sum, metrics) => sum + dropsOf(metrics), 0);
   const stale = nodes.length > 0 && fresh.length === 0;
   return (
@@ -39,8 +39,8 @@ export function NodeTiles() {
       <RailTile />
       <CandleTile />
       <Tile name="load" label="CPU and memory, all" stale={stale}>
-        {all.length === 0 ? "–" : `${cpu.toFixed(1)} %`}
-        <small>{all.length === 0 ? "no metrics yet" : `${(memory / 1e6).toFixed(0)} MB`}</small>
+        {all.length === 0 ? "–" : `${cpuPercent.toFixed(1)} %`}
+        <small>{all.length === 0 ? "no metrics yet" : `${(bytes / 1e6).toFixed(0)} MB`}</small>
       </Tile>
       <Tile name="drops" label="Messages dropped" stale={stale}>
         <span class={drops > 0 ? "caution" : ""}>{drops.toLocaleString("en-US")}</span>
@@ -107,11 +107,7 @@ function PositionTile() {
   const books = [...model.nodes.values()].flatMap(({ positions }) => (positions ? [positions] : []));
   const open = books.flatMap((book) => book.positions).filter((row) => Number(row.quantity) !== 0);
   return (
-    <Tile
-      name="positions"
-      label="Open positions"
-      stale={books.length > 0 && books.every((book) => isStale(book.receivedAt))}
-    >
+    <Tile name="positions" label="Open positions" stale={books.some((book) => isStale(book.receivedAt))}>
       {books.length === 0 ? "–" : open.length}
       <small>{books.length === 1 ? "1 runner" : `${books.length} runners`}</small>
     </Tile>
