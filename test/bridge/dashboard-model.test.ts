@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import type { BridgeEvent, CandleEvent, LogsEvent, MetricsEvent, TelemetryEvent } from "../../src/bridge/contract.ts";
 import { adviceOf } from "../../src/bridge/dashboard/advice.ts";
-import { gapsTold } from "../../src/bridge/dashboard/api.ts";
+import { gapsTold, nextGapsLookMs } from "../../src/bridge/dashboard/api.ts";
 import { BridgeClock } from "../../src/bridge/dashboard/bridge-clock.ts";
 import { conditionOf } from "../../src/bridge/dashboard/condition.ts";
 import {
@@ -266,6 +266,8 @@ test("No gap is told as none only where the store knows the symbol.", () => {
   expect(gapsTold({ kind: "ok", value: { gaps: [] } })).toEqual([]);
   expect(gapsTold({ kind: "absent" })).toBe("The store has no candle of it");
   expect(gapsTold({ kind: "failed", reason: "The bridge does not answer" })).toBe("The bridge does not answer");
+  const looks = [{ kind: "ok", value: 1 }, { kind: "absent" }, { kind: "failed", reason: "" }] as const;
+  expect(looks.map(nextGapsLookMs)).toEqual([60_000, 10_000, 3000]);
 });
 
 test("A fee that is small in its asset is not shown as none.", () => {

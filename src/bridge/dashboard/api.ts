@@ -33,6 +33,11 @@ export function gapsTold(answer: Answer<{ readonly gaps: readonly RecordedGap[] 
   return answer.kind === "failed" ? answer.reason : "The store has no candle of it";
 }
 
+/** When to ask for gaps again, ms: soon where there was no answer, or a store that is just being made would stay unread for a minute. */
+export function nextGapsLookMs({ kind }: Answer<unknown>): number {
+  return { ok: 60_000, absent: 10_000, failed: 3000 }[kind];
+}
+
 async function ask<T>(url: string): Promise<Answer<T>> {
   try {
     const reply = await fetch(url);

@@ -1,7 +1,7 @@
 import { useEffect, useState } from "preact/hooks";
 import { quoteAssetOf } from "../../core/symbol.ts";
 import type { Rail } from "../../core/wire.ts";
-import { fetchGaps, gapsTold, type RecordedGap } from "./api.ts";
+import { fetchGaps, gapsTold, nextGapsLookMs, type RecordedGap } from "./api.ts";
 import { formatDateMinute, formatDecimalPrice, formatMoment, formatQuantity } from "./format.ts";
 import { model, now, resyncs, revision } from "./live.ts";
 import { Age, Badge, Command, isStale, ModeBadge, Pnl, Scroll, Side, staleClass } from "./parts.tsx";
@@ -11,7 +11,6 @@ import { zone } from "./settings.ts";
 export const RAIL_TONES: Readonly<Record<Rail, string>> = { FAST: "good", FALLBACK: "warn", STALE: "bad" };
 
 const MAX_FILLS = 8;
-const GAPS_EVERY_MS = 60_000;
 
 /** What nodes know of one symbol, beside its chart. */
 export function SymbolFacts({ symbol }: { readonly symbol: string }) {
@@ -120,15 +119,17 @@ function Gaps({ symbol }: { readonly symbol: string }) {
   const [gaps, setGaps] = useState<readonly RecordedGap[] | string | null>(null);
   useEffect(() => {
     let over = false;
+    let timer: ReturnType<typeof setTimeout> | undefined;
     const look = async () => {
       const answer = await fetchGaps(symbol);
-      if (!over) setGaps(gapsTold(answer));
+      if (over) return;
+      setGaps(gapsTold(answer));
+      timer = setTimeout(look, nextGapsLookMs(answer));
     };
     void look();
-    const timer = setInterval(look, GAPS_EVERY_MS);
     return () => {
       over = true;
-      clearInterval(timer);
+      clearTimeout(timer);
     };
   }, [symbol, resyncs.value]);
   return (

@@ -98,7 +98,7 @@ function RailTile() {
   return (
     <Tile name="rails" label="Fast rails" stale={all.length > 0 && all.every((rail) => rail.stale)}>
       <span class={fast < all.length ? "caution" : ""}>{all.length === 0 ? "–" : fast}</span>
-      <small>{all.length === 0 ? "no consumer" : `/ ${all.length} symbols`}</small>
+      <small>{all.length === 0 ? "no consumer" : `/ ${all.length} in all`}</small>
     </Tile>
   );
 }
