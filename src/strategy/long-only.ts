@@ -29,6 +29,11 @@ export function settle(watch: OrderWatch, trades: number): void {
   if (trades > 0) watch.waiting = false;
 }
 
+/** An indicator's value as a reason tells it: ten digits, without what is only the arithmetic's (3027.0939999999996). */
+export function told(value: number): string {
+  return String(Number(value.toPrecision(10)));
+}
+
 /** At most one order a bar: buys `quantity` where flat and `enter`, sells all where long and `leave`. */
 export function longOnly(
   watch: OrderWatch,

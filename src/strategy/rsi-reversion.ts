@@ -1,7 +1,7 @@
 import { RSI } from "trading-signals";
 import * as v from "valibot";
 import { defineStrategy } from "./contract.ts";
-import { barsParam, longOnly, type OrderWatch, quantityParam, settle } from "./long-only.ts";
+import { barsParam, longOnly, type OrderWatch, quantityParam, settle, told } from "./long-only.ts";
 
 interface State extends OrderWatch {
   readonly rsi: RSI;
@@ -32,7 +32,11 @@ export const rsiReversion = defineStrategy({
     settle(state, candle.trades);
     const rsi = state.rsi.add(candle.close);
     if (rsi === null || warmingUp) return [];
-    const signal = { enter: rsi < oversold, leave: rsi > overbought, reason: `relative strength index at ${rsi}` };
+    const signal = {
+      enter: rsi < oversold,
+      leave: rsi > overbought,
+      reason: `relative strength index at ${told(rsi)}`,
+    };
     return longOnly(state, position, signal, quantity);
   },
   indicators: ({ rsi }) => ({ rsi: rsi.getResult() }),

@@ -1,7 +1,7 @@
 import { SMA } from "trading-signals";
 import * as v from "valibot";
 import { defineStrategy } from "./contract.ts";
-import { barsParam, longOnly, type OrderWatch, quantityParam, settle } from "./long-only.ts";
+import { barsParam, longOnly, type OrderWatch, quantityParam, settle, told } from "./long-only.ts";
 
 interface State extends OrderWatch {
   readonly fast: SMA;
@@ -41,7 +41,7 @@ export const smaCross = defineStrategy({
     const crossed = state.above !== null && above !== state.above;
     state.above = above;
     if (warmingUp || !crossed) return [];
-    const reason = `fast average ${fastNow} crossed ${above ? "above" : "below"} slow ${slowNow}`;
+    const reason = `fast average ${told(fastNow)} crossed ${above ? "above" : "below"} slow ${told(slowNow)}`;
     return longOnly(state, position, { enter: above, leave: !above, reason }, quantity);
   },
   indicators: ({ fast, slow }) => ({ fast: fast.getResult(), slow: slow.getResult() }),

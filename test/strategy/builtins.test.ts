@@ -5,6 +5,7 @@ import { MINUTE_MS } from "../../src/core/time.ts";
 import { BUILTIN_STRATEGIES } from "../../src/strategy/builtins.ts";
 import { defineStrategy } from "../../src/strategy/contract.ts";
 import { StrategyHost } from "../../src/strategy/host.ts";
+import { told } from "../../src/strategy/long-only.ts";
 import { strategySettings } from "../../src/strategy/params.ts";
 import * as fabric from "../../src/strategy/public.ts";
 
@@ -181,4 +182,9 @@ test("What a user's file imports from fabric has the contract, the indicators an
   expect(typeof fabric.defineStrategy).toBe("function");
   expect(new fabric.EMA(3).getRequiredInputs()).toBe(3);
   expect(fabric.v.parse(fabric.v.number(), 1)).toBe(1);
+});
+
+test("a reason tells an indicator's value without what is only the arithmetic's", () => {
+  const values = [3027.0939999999996, 155.92850000000004, 59797.331999999995, 0.000001234, 28, 1e21];
+  expect(values.map(told)).toEqual(["3027.094", "155.9285", "59797.332", "0.000001234", "28", "1e+21"]);
 });
