@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { FAILURES_IN_ALL, FAILURES_PER_ADDRESS } from "../../src/bridge/access.ts";
+import { IN_USE_EVERY_MS } from "../../src/bridge/dashboard/api.ts";
 import { MAX_LOGIN_BYTES } from "../../src/bridge/login.ts";
 import { SESSION_LIMITS } from "../../src/bridge/sessions.ts";
 import { digestOf, isSameDigest } from "../../src/core/secret.ts";
@@ -62,6 +63,20 @@ describe("With a token", () => {
     expect((await ask("/api/telemetry/snapshot", { headers })).status).toBe(200);
     const wrong = { ...headers, authorization: "Bearer another-token-than-that" };
     expect((await ask("/api/telemetry/snapshot", { headers: wrong })).status).toBe(401);
+  });
+
+  test("a page that only listens stays in its session by asking for itself now and then, and by nothing else", async () => {
+    for (const [asks, status] of [[true, 503] as const, [false, 401] as const]) {
+      const { ask, logIn, time } = guarded();
+      const headers = { cookie: cookieOf(await logIn(TOKEN)) };
+      expect((await ask("/api/stream", { headers })).status).toBe(200);
+      for (let atMs = 0; atMs < 2 * SESSION_LIMITS.idleMs; atMs += IN_USE_EVERY_MS) {
+        time.advance(IN_USE_EVERY_MS);
+        if (asks) expect((await ask("/", { method: "HEAD", headers })).status).toBe(200);
+      }
+      // Past the gate: no market data is heard.
+      expect((await ask("/readyz", { headers })).status).toBe(status);
+    }
   });
 
   test("whatever path, method and headers a stranger thinks of, it is never answered with what is behind it", async () => {

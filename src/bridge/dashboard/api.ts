@@ -14,6 +14,14 @@ export interface RecordedGap {
   readonly reason: string;
 }
 
+/** A session that asks for nothing for a day ends, and a page that only listens asks for nothing. */
+export const IN_USE_EVERY_MS = 3_600_000;
+
+/** Tells the bridge that this page is still looked at. Never rejects: whether the bridge is there is the event stream's to tell. */
+export async function tellInUse(): Promise<void> {
+  await fetch("/", { method: "HEAD", cache: "no-store" }).catch(() => null);
+}
+
 /** Bars of one page: six screens of a wide window. */
 const PAGE_BARS = 600;
 const GAPS = 20;

@@ -1,6 +1,7 @@
 import { signal } from "@preact/signals";
 import type { Timeframe } from "../../core/timeframe.ts";
 import type { CandleEvent } from "../contract.ts";
+import { IN_USE_EVERY_MS, tellInUse } from "./api.ts";
 import { BridgeClock } from "./bridge-clock.ts";
 import { type LinkState, openLink } from "./event-link.ts";
 import { Model } from "./model.ts";
@@ -76,6 +77,7 @@ export function startLive(): void {
   setInterval(() => {
     now.value = bridgeNow();
   }, 500);
+  setInterval(() => void tellInUse(), IN_USE_EVERY_MS);
   // A symbol is kept while other views are looked at.
   const follow = () => {
     const found = parseRoute(location.hash);
