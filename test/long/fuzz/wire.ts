@@ -2,6 +2,7 @@ import { createParser } from "eventsource-parser";
 import { platform } from "#platform";
 import { zmqBackend } from "#zmq-backend";
 import { METRICS_SCHEMA, parseBody } from "../../../src/bridge/body-schemas.ts";
+import { TELEMETRY_TYPES } from "../../../src/bridge/contract.ts";
 import { parseMessage } from "../../../src/bridge/message.ts";
 import { TelemetryHub } from "../../../src/bridge/telemetry-hub.ts";
 import { ZmqSubscriber } from "../../../src/bus/zmq-subscriber.ts";
@@ -26,7 +27,7 @@ const STORED_MINUTES = 10;
 /** Sound in form, and so far ahead that nothing true would follow: left out before the provider, or it would have no more to do. */
 const MOST_ROWS = 1_000_000;
 const HEARTBEAT = "market.heartbeat";
-const EVENTS = new Set(["bridge", "metrics", "positions", "health", "logs", "candle", "scan"]);
+const EVENTS = new Set<string>(["bridge", ...TELEMETRY_TYPES]);
 const MARK = "zz.mark";
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
 const deps = { backend: zmqBackend, clock: platform.clock, log: silent };
