@@ -1,5 +1,6 @@
-// A browser on the bridge's event stream: browser.ts URL [stalls]. One that reads checks that event numbers rise without a hole, connects
-// again where it is cut, and says once a second `events N holes N cuts N`. One that stalls asks for the stream and never reads: its parent
+// A browser on the bridge's event stream: browser.ts URL [stalls]. One that reads checks that event numbers rise, counts those that
+// are missing (the bridge counts what it left out for a newer one), connects again where it is cut, and says once a second
+// `events N holes N cuts N backwards N`. One that stalls asks for the stream and never reads: its parent
 // stops the process once it says `asked`.
 const GREETING_MS = 2000;
 const [url = "", stalls] = process.argv.slice(2);
@@ -24,8 +25,8 @@ async function ask(): Promise<void> {
 }
 
 async function read(): Promise<void> {
-  let [events, holes, cuts] = [0, 0, 0];
-  setInterval(() => console.log(`events ${events} holes ${holes} cuts ${cuts}`), 1000);
+  let [events, holes, cuts, backwards] = [0, 0, 0, 0];
+  setInterval(() => console.log(`events ${events} holes ${holes} cuts ${cuts} backwards ${backwards}`), 1000);
   for (;;) {
     let last: number | null = null;
     const liveFromMs = performance.now() + GREETING_MS;
@@ -39,9 +40,10 @@ async function read(): Promise<void> {
         rest = all.slice(text.length);
         for (const [, digits] of text.matchAll(/^id: \S+-(\d+)$/gm)) {
           const seq = Number(digits);
-          // The greeting has the newest of everything, each under its own number; behind it there is no hole.
+          // The greeting has the newest of everything, each under its own number; behind it a hole is what was left out.
           const isLive = performance.now() > liveFromMs;
-          if (last !== null && (seq <= last || (isLive && seq !== last + 1))) holes += Math.max(1, seq - last - 1);
+          if (last !== null && seq <= last) backwards++;
+          else if (last !== null && isLive) holes += seq - last - 1;
           last = seq;
           events++;
         }

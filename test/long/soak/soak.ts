@@ -84,7 +84,7 @@ function boundFaults(gauges: Gauges): readonly string[] {
     ...(refused.every(([, count]) => count === 0)
       ? ["no refused order was counted, though the broker stands still"]
       : []),
-    ...(gauges.value("bridge", "bridge.clients.cut.total") === 0 ? ["no browser that never reads was cut"] : []),
+    ...(gauges.value("bridge", "bridge.clients.slow") === 0 ? ["no browser that never reads was found slow"] : []),
   ];
 }
 
@@ -202,8 +202,11 @@ class Stage implements AsyncDisposable {
       "the consumer to have it all",
     );
     await Bun.sleep(1100);
-    const browser = await this.#browser.newest(/^events (\d+) holes (\d+) cuts (\d+)$/gm);
-    if (browser[2] !== "0") faults.push(`the browser that reads saw ${browser[2]} events missing`);
+    const browser = await this.#browser.newest(/^events (\d+) holes (\d+) cuts (\d+) backwards (\d+)$/gm);
+    const leftOut = gauges.value("bridge", "bridge.conflated.total");
+    if (Number(browser[2]) > leftOut)
+      faults.push(`the browser that reads saw ${browser[2]} events missing, and the bridge left out ${leftOut}`);
+    if (browser[4] !== "0") faults.push(`the browser that reads was told ${browser[4]} events late or twice`);
     this.#browserCuts = Number(browser[3]);
     if (Number(browser[1]) === 0) faults.push("the browser that reads was given nothing");
     for (const node of ["scanner", "eager"]) faults.push(...(await this.#againstStore(gauges, node)));
