@@ -1,22 +1,12 @@
 import { createHash } from "node:crypto";
 import type { StoredCandle } from "../../core/candle.ts";
+import { CANDLE_FIGURES } from "../../core/candle.ts";
 import { MINUTE_MS } from "../../core/time.ts";
 import { SPEED } from "./cast.ts";
 import { type Evidence, type Verdict, verdict } from "./evidence.ts";
 
-const FIELDS = [
-  "open",
-  "high",
-  "low",
-  "close",
-  "volume",
-  "quoteVolume",
-  "trades",
-  "takerBuyVolume",
-  "takerBuyQuoteVolume",
-] as const;
 const ROW_FIELDS = [
-  ...FIELDS,
+  ...CANDLE_FIGURES,
   "symbol",
   "openTime",
   "provenance",
@@ -57,11 +47,15 @@ function candles({ rows, truth }: Evidence): Verdict {
     seen.add(key);
     if (!its) faults.push(`${key} is no minute of the exchange`);
     else {
-      const differing = FIELDS.filter((field) => row[field] !== its[field]);
+      const differing = CANDLE_FIGURES.filter((field) => row[field] !== its[field]);
       if (differing.length > 0) faults.push(`${key} (${row.provenance}): ${differing.join(", ")} differ`);
     }
   }
-  return verdict("candles", faults, `${rows.length} candles equal the exchange's own in ${FIELDS.length} fields`);
+  return verdict(
+    "candles",
+    faults,
+    `${rows.length} candles equal the exchange's own in ${CANDLE_FIGURES.length} fields`,
+  );
 }
 
 function gaps({ rows, gaps: recorded, symbols, outages }: Evidence): Verdict {
@@ -209,7 +203,7 @@ export function digestOf(
   let digest = "0".repeat(32);
   for (const row of given.slice(given.length - delivered)) {
     const words = [digest, row.symbol, `${row.openTime}`];
-    for (const field of FIELDS) words.push(`${row[field]}`);
+    for (const field of CANDLE_FIGURES) words.push(`${row[field]}`);
     digest = createHash("sha256").update(words.join("|")).digest("hex").slice(0, 32);
   }
   return digest;

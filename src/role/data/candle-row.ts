@@ -1,4 +1,4 @@
-import { type Candle, candleFault } from "../../core/candle.ts";
+import { CANDLE_FIGURES, type Candle, candleFault } from "../../core/candle.ts";
 import { FabricError } from "../../core/errors.ts";
 import { MINUTE_MS } from "../../core/time.ts";
 import { type CandleField, REQUIRED_FIELDS, snake } from "./candle-columns.ts";
@@ -37,7 +37,7 @@ export class CandleRows {
     const openTime = this.#timeOf(line, cell("openTime"));
     if (openTime === null) return `open_time is no time in seconds, ms or µs: ${shown(cell("openTime"))}`;
     const candle: Record<string, unknown> = { symbol: this.#symbol, openTime };
-    for (const field of NUMBERS) {
+    for (const field of CANDLE_FIGURES) {
       const value = cell(field);
       const number = isAbsent(value) ? 0 : numberOf(value);
       if (Number.isNaN(number)) return `${snake(field)} is no number: ${shown(value)}`;
@@ -78,17 +78,6 @@ export class CandleRows {
   }
 }
 
-const NUMBERS: readonly CandleField[] = [
-  "open",
-  "high",
-  "low",
-  "close",
-  "volume",
-  "quoteVolume",
-  "trades",
-  "takerBuyVolume",
-  "takerBuyQuoteVolume",
-];
 const IDS: readonly CandleField[] = ["firstTradeId", "lastTradeId"];
 
 /** NaN for what is no plain number. */
