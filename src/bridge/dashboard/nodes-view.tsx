@@ -5,7 +5,7 @@ import { formatAge, formatBytes, formatCompact, formatDateMinute } from "./forma
 import { link, model, now, revision } from "./live.ts";
 import { messageRate, rateOf } from "./metric-history.ts";
 import type { NodeModel } from "./model.ts";
-import { Age, Badge, Command, Empty, isStale, ModeBadge, Panel, Scroll, Th } from "./parts.tsx";
+import { AdviceBox, Age, Badge, Empty, isStale, ModeBadge, Panel, Scroll, Th } from "./parts.tsx";
 import { zone } from "./settings.ts";
 import { SmallGraph } from "./small-graph.tsx";
 import { STATE_TONES } from "./strategies-view.tsx";
@@ -76,14 +76,7 @@ function Node({ node }: { readonly node: NodeModel }) {
           ))}
         </p>
       )}
-      {advice && (
-        <div class={`advice advice-${advice.tone}`}>
-          <div>
-            <strong>{advice.title}.</strong> {advice.what}
-          </div>
-          <Command text={advice.command} />
-        </div>
-      )}
+      {advice && <AdviceBox advice={advice} />}
       {metrics ? <Figures node={node} metrics={metrics} /> : <p class="quiet">It has sent no metrics yet.</p>}
     </section>
   );

@@ -1,6 +1,7 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { STALE_AFTER_MS } from "../contract.ts";
+import type { Advice } from "./advice.ts";
 import { formatAge, formatPnl } from "./format.ts";
 import { chooseSymbol, now } from "./live.ts";
 import { profitDecimals } from "./precision.ts";
@@ -193,5 +194,17 @@ export function Sparkline({ values, rises }: { readonly values: readonly number[
     <svg class={`spark ${rises ? "up" : "down"}`} viewBox={`0 0 ${WIDTH} ${HEIGHT}`} aria-hidden="true">
       {values.length > 1 && <polyline points={points.join(" ")} />}
     </svg>
+  );
+}
+
+/** What is wrong with a node, and the command that helps. */
+export function AdviceBox({ advice }: { readonly advice: Advice }) {
+  return (
+    <div class={`advice advice-${advice.tone}`}>
+      <div>
+        <strong>{advice.title}.</strong> {advice.what}
+      </div>
+      <Command text={advice.command} />
+    </div>
   );
 }

@@ -3,7 +3,7 @@ import { adviceOf } from "./advice.ts";
 import { formatCompact } from "./format.ts";
 import { link, model, now, revision } from "./live.ts";
 import type { NodeModel } from "./model.ts";
-import { Age, Badge, Command, Empty, isStale, ModeBadge, Panel, Pnl } from "./parts.tsx";
+import { AdviceBox, Age, Badge, Empty, isStale, ModeBadge, Panel, Pnl } from "./parts.tsx";
 import { Decisions, Fills, Orders, Positions, RunnerRails } from "./runner-tables.tsx";
 import { TradingTiles } from "./tiles.tsx";
 
@@ -64,14 +64,7 @@ function Runner({ runner }: { readonly runner: NodeModel }) {
           <Age ms={now.value - runner.heardAt} />
         </span>
       </header>
-      {advice && (
-        <div class={`advice advice-${advice.tone}`}>
-          <div>
-            <strong>{advice.title}.</strong> {advice.what}
-          </div>
-          <Command text={advice.command} />
-        </div>
-      )}
+      {advice && <AdviceBox advice={advice} />}
       <div class={silent ? "is-stale" : ""}>
         <dl class="figures num">
           <div>
